@@ -1,0 +1,183 @@
+//! PNG and animated PNG.
+
+use std::io::{Cursor, ErrorKind};
+
+use png::{ColorType, Transformations};
+
+use super::compose::{Blend, Composer, Dispose, Placement};
+use super::error::malformed;
+use super::reader::Reader;
+use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Visit};
+use crate::picture::{Channels, Picture};
+
+/// What the chunks say.
+struct Survey {
+    canvas: Canvas,
+    /// Frames that are played; 0 if the file is not animated.
+    n_played: u32,
+    /// The most bytes that decoding holds for each pixel.
+    bytes_per_pixel: u64,
+}
+
+pub(super) fn decode(
+    bytes: &[u8],
+    limits: &Limits,
+    visit: Visit<'_>,
+) -> Result<Canvas, DecodeError> {
+    let survey = survey(bytes)?;
+    let canvas = survey.canvas;
+    limits.check(&canvas, survey.bytes_per_pixel)?;
+
+    let mut reader = open(bytes, limits)?;
+    let mut samples = Vec::new();
+    let mut composer = (survey.n_played > 0).then(|| Composer::new(canvas.width, canvas.height));
+    // A default picture that is not played is a frame of its own: old viewers show only that.
+    let first_played = canvas.n_frames - survey.n_played;
+    for index in 0..canvas.n_frames {
+        let picture = next_picture(&mut reader, &mut samples)?;
+        if index == 0 {
+            visit(0, &picture);
+        }
+        if let Some(composer) = &mut composer
+            && index >= first_played
+        {
+            let control = reader.info().frame_control();
+            let control = control.ok_or_else(|| malformed("a frame has no header"))?;
+            visit(index, &composer.lay(&picture, place(control))?);
+        }
+    }
+    Ok(canvas)
+}
+
+type PngReader<'a> = png::Reader<Cursor<&'a [u8]>>;
+
+fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<PngReader<'a>, DecodeError> {
+    let limits = png::Limits {
+        bytes: usize::try_from(limits.decoded_bytes).unwrap_or(usize::MAX),
+    };
+    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
+    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    decoder.set_ignore_text_chunk(true);
+    decoder.read_info().map_err(translate)
+}
+
+/// Decodes the next picture into `samples`.
+fn next_picture<'s>(
+    reader: &mut PngReader<'_>,
+    samples: &'s mut Vec<u8>,
+) -> Result<Picture<'s>, DecodeError> {
+    let n_bytes = reader
+        .output_buffer_size()
+        .ok_or_else(|| malformed("it does not fit in memory"))?;
+    samples.clear();
+    samples.resize(n_bytes, 0);
+    let info = reader.next_frame(samples).map_err(translate)?;
+    let channels = match info.color_type {
+        ColorType::Grayscale => Channels::Grey,
+        ColorType::GrayscaleAlpha => Channels::GreyAlpha,
+        ColorType::Rgb => Channels::Rgb,
+        ColorType::Rgba => Channels::Rgba,
+        ColorType::Indexed => return Err(malformed("its palette is missing")),
+    };
+    let (width, height) = (info.width as usize, info.height as usize);
+    let samples = &samples[..info.buffer_size()];
+    Ok(Picture::new(width, height, channels, samples))
+}
+
+fn place(control: &png::FrameControl) -> Placement {
+    Placement {
+        x: control.x_offset,
+        y: control.y_offset,
+        blend: match control.blend_op {
+            png::BlendOp::Source => Blend::Source,
+            png::BlendOp::Over => Blend::Over,
+        },
+        dispose: match control.dispose_op {
+            png::DisposeOp::None => Dispose::Keep,
+            png::DisposeOp::Background => Dispose::Clear,
+            png::DisposeOp::Previous => Dispose::Restore,
+        },
+    }
+}
+
+fn translate(error: png::DecodingError) -> DecodeError {
+    match &error {
+        png::DecodingError::LimitsExceeded => DecodeErrorKind::TooMuchMemory.because_of(&error),
+        png::DecodingError::IoError(io) if io.kind() == ErrorKind::UnexpectedEof => {
+            DecodeErrorKind::Truncated.because_of(&error)
+        }
+        _ => DecodeErrorKind::Malformed.because_of(&error),
+    }
+}
+
+fn survey(bytes: &[u8]) -> Result<Survey, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    reader.take(8)?;
+    let (width, height, bytes_per_pixel) = read_header(&mut reader)?;
+    let mut n_announced = None;
+    let mut n_frame_headers = 0u32;
+    let mut has_data = false;
+    let mut is_default_played = false;
+    loop {
+        let size = reader.u32_be()? as usize;
+        let kind = reader.array::<4>()?;
+        let chunk = reader.take(size)?;
+        let _checksum = reader.u32_be()?;
+        match &kind {
+            b"IHDR" => return Err(malformed("it has two headers")),
+            b"IDAT" => has_data = true,
+            b"IEND" => break,
+            b"acTL" if !has_data => n_announced = Some(Reader::new(chunk).u32_be()?),
+            b"fcTL" => {
+                n_frame_headers += 1;
+                is_default_played |= !has_data;
+            }
+            _ => {}
+        }
+    }
+    if !has_data {
+        return Err(malformed("it has no picture data"));
+    }
+    let canvas = |n_frames| Canvas {
+        format: Format::Png,
+        width,
+        height,
+        n_frames,
+    };
+    let Some(n_announced) = n_announced else {
+        return Ok(Survey {
+            canvas: canvas(1),
+            n_played: 0,
+            bytes_per_pixel,
+        });
+    };
+    if n_announced != n_frame_headers {
+        return Err(malformed(format!(
+            "it announces {n_announced} frames and has {n_frame_headers}"
+        )));
+    }
+    Ok(Survey {
+        canvas: canvas(n_announced.saturating_add(u32::from(!is_default_played))),
+        n_played: n_announced,
+        // The canvas, and what a frame covers.
+        bytes_per_pixel: bytes_per_pixel + 8,
+    })
+}
+
+/// Answers width, height and the most bytes of a decoded pixel.
+fn read_header(reader: &mut Reader<'_>) -> Result<(u32, u32, u64), DecodeError> {
+    let size = reader.u32_be()?;
+    if reader.array::<4>()? != *b"IHDR" || size != 13 {
+        return Err(malformed("it does not start with a header"));
+    }
+    let (width, height) = (reader.u32_be()?, reader.u32_be()?);
+    let [_depth, color, _compression, _filter, _interlace] = reader.array()?;
+    let _checksum = reader.u32_be()?;
+    // Transparency may be stored apart and makes one sample more.
+    let n_samples = match color {
+        0 | 4 => 2,
+        2 | 3 | 6 => 4,
+        _ => return Err(malformed(format!("{color} is not a colour type"))),
+    };
+    Ok((width, height, n_samples))
+}

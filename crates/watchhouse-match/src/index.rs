@@ -1,0 +1,192 @@
+//! The index: which listed hashes does this hash meet?
+//!
+//! Exact, always: it answers precisely what comparing with every listed hash would answer. It
+//! MUST NOT trade recall for speed, because a miss here is an upload waved through.
+
+mod bank;
+mod exact;
+mod rows;
+mod scan;
+
+pub use bank::{BankId, BankSettings};
+
+use crate::hash::{Degenerate, Hash, HashKind, PdqHash};
+
+use bank::Banks;
+use exact::DigestTable;
+use scan::PdqTable;
+
+/// The caller's name for one listed hash in one bank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryId(pub u64);
+
+/// A listed hash that a looked-up hash meets, and how closely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    pub entry: EntryId,
+    pub bank: BankId,
+    pub kind: HashKind,
+    /// Bits that differ; 0 for digests.
+    pub distance: u32,
+    /// The bank's threshold at the time of the lookup; 0 for digests.
+    pub threshold: u32,
+}
+
+/// Why the index did not take what it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("cannot index the hash: {0}")]
+    Degenerate(#[from] Degenerate),
+    #[error("cannot index into bank {}: set its settings first", .0.0)]
+    UnknownBank(BankId),
+    #[error(
+        "a threshold of {threshold} is too wide: the widest is {}",
+        Index::WIDEST_THRESHOLD
+    )]
+    ThresholdTooWide { threshold: u32 },
+    #[error("the index is full: it holds {} hashes of one kind at most", u32::MAX)]
+    Full,
+}
+
+/// Hashes of many banks, in memory.
+///
+/// Lookups take `&self`, changes `&mut self`: the caller decides how readers and writers meet.
+#[derive(Clone, Default)]
+pub struct Index {
+    banks: Banks,
+    md5: DigestTable<16>,
+    sha1: DigestTable<20>,
+    sha256: DigestTable<32>,
+    pdq: PdqTable,
+}
+
+impl Index {
+    /// Beyond this, PDQ hashes of unrelated pictures meet by chance.
+    pub const WIDEST_THRESHOLD: u32 = 63;
+
+    pub fn new() -> Index {
+        Index::default()
+    }
+
+    /// Creates a bank or changes its settings, at once for all its hashes.
+    ///
+    /// # Errors
+    /// [`Refused::ThresholdTooWide`].
+    pub fn set_bank(&mut self, bank: BankId, settings: BankSettings) -> Result<(), Refused> {
+        if settings.threshold > Index::WIDEST_THRESHOLD {
+            return Err(Refused::ThresholdTooWide {
+                threshold: settings.threshold,
+            });
+        }
+        self.banks.set(bank, settings);
+        Ok(())
+    }
+
+    pub fn bank(&self, bank: BankId) -> Option<BankSettings> {
+        self.banks.settings(bank)
+    }
+
+    /// Forgets a bank and its hashes. Answers how many hashes that were.
+    pub fn remove_bank(&mut self, bank: BankId) -> usize {
+        let Some(slot) = self.banks.slot(bank) else {
+            return 0;
+        };
+        let n_removed = self.md5.remove_slot(slot)
+            + self.sha1.remove_slot(slot)
+            + self.sha256.remove_slot(slot)
+            + self.pdq.remove_slot(slot);
+        self.banks.remove(bank);
+        n_removed
+    }
+
+    /// Lists a hash. An entry that is listed already is replaced, so inserting twice is harmless.
+    ///
+    /// # Errors
+    /// [`Refused`], and then nothing has changed.
+    pub fn insert(&mut self, entry: EntryId, bank: BankId, hash: &Hash) -> Result<(), Refused> {
+        hash.check_indexable()?;
+        let slot = self.banks.slot(bank).ok_or(Refused::UnknownBank(bank))?;
+        if self.len_of(hash.kind()) >= u32::MAX as usize {
+            return Err(Refused::Full);
+        }
+        self.remove(entry);
+        match hash {
+            Hash::Md5(digest) => self.md5.insert(entry, slot, digest),
+            Hash::Sha1(digest) => self.sha1.insert(entry, slot, digest),
+            Hash::Sha256(digest) => self.sha256.insert(entry, slot, digest),
+            Hash::Pdq(hash) => self.pdq.insert(entry, slot, hash),
+        }
+        Ok(())
+    }
+
+    /// Takes an entry off the list. False if it was not on it.
+    pub fn remove(&mut self, entry: EntryId) -> bool {
+        self.pdq.remove(entry)
+            || self.md5.remove(entry)
+            || self.sha1.remove(entry)
+            || self.sha256.remove(entry)
+    }
+
+    /// Appends every enabled bank's hashes that `hash` meets: equal digests, PDQ hashes within the
+    /// bank's threshold. Nearest first, then by bank and entry.
+    pub fn lookup(&self, hash: &Hash, hits: &mut Vec<Hit>) {
+        let start = hits.len();
+        match hash {
+            Hash::Md5(digest) => self.md5.lookup(digest, HashKind::Md5, &self.banks, hits),
+            Hash::Sha1(digest) => self.sha1.lookup(digest, HashKind::Sha1, &self.banks, hits),
+            Hash::Sha256(digest) => self
+                .sha256
+                .lookup(digest, HashKind::Sha256, &self.banks, hits),
+            Hash::Pdq(hash) => self
+                .pdq
+                .lookup_many(&[*hash], &self.banks, |_, hit| hits.push(hit)),
+        }
+        hits[start..].sort_unstable_by_key(|hit| (hit.distance, hit.bank, hit.entry));
+    }
+
+    /// Looks up several PDQ hashes, eight to a pass over the index.
+    ///
+    /// Appends each hit with the index of its query, in the order of the queries and then as
+    /// [`Index::lookup`] orders.
+    pub fn lookup_many(&self, queries: &[PdqHash], hits: &mut Vec<(usize, Hit)>) {
+        let start = hits.len();
+        self.pdq
+            .lookup_many(queries, &self.banks, |query_idx, hit| {
+                hits.push((query_idx, hit))
+            });
+        hits[start..].sort_unstable_by_key(|(query_idx, hit)| {
+            (*query_idx, hit.distance, hit.bank, hit.entry)
+        });
+    }
+
+    /// How many hashes are listed, in enabled and disabled banks.
+    pub fn len(&self) -> usize {
+        HashKind::all()
+            .into_iter()
+            .map(|kind| self.len_of(kind))
+            .sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn len_of(&self, kind: HashKind) -> usize {
+        match kind {
+            HashKind::Md5 => self.md5.len(),
+            HashKind::Sha1 => self.sha1.len(),
+            HashKind::Sha256 => self.sha256.len(),
+            HashKind::Pdq => self.pdq.len(),
+        }
+    }
+
+    /// The memory that is allocated, in bytes, spare capacity included.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Index>()
+            + self.banks.memory_bytes()
+            + self.md5.memory_bytes()
+            + self.sha1.memory_bytes()
+            + self.sha256.memory_bytes()
+            + self.pdq.memory_bytes()
+    }
+}

@@ -1,0 +1,92 @@
+//! Banks: what the hashes of a list have in common.
+//!
+//! Rows hold a bank's slot, a small number, so that changing a bank touches no row.
+
+use std::collections::BTreeMap;
+
+/// The caller's name for a bank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BankId(pub u32);
+
+/// How a bank matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BankSettings {
+    /// The most bits by which a PDQ hash may differ, 0 to 63. Digests match exactly or not at all.
+    pub threshold: u32,
+    /// A disabled bank keeps its hashes and never hits.
+    pub is_enabled: bool,
+}
+
+/// A bank's place in `Banks`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot(pub(super) u32);
+
+/// What a scan needs to know about the bank of a row.
+#[derive(Clone, Copy)]
+pub(super) struct Bank {
+    pub(super) id: BankId,
+    pub(super) settings: BankSettings,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Banks {
+    /// None where a bank was removed; the slot is then reused.
+    by_slot: Vec<Option<Bank>>,
+    slots: BTreeMap<BankId, Slot>,
+}
+
+impl Banks {
+    pub(super) fn set(&mut self, id: BankId, settings: BankSettings) {
+        let bank = Some(Bank { id, settings });
+        if let Some(slot) = self.slot(id) {
+            self.by_slot[slot.0 as usize] = bank;
+            return;
+        }
+        let free = self.by_slot.iter().position(Option::is_none);
+        let place = free.unwrap_or_else(|| {
+            self.by_slot.push(None);
+            self.by_slot.len() - 1
+        });
+        self.by_slot[place] = bank;
+        // Bank ids are 32 bits, so there cannot be more slots than that.
+        self.slots.insert(id, Slot(place as u32));
+    }
+
+    /// The bank's rows MUST be gone already: its slot will be another bank's.
+    pub(super) fn remove(&mut self, id: BankId) {
+        if let Some(slot) = self.slots.remove(&id) {
+            self.by_slot[slot.0 as usize] = None;
+        }
+    }
+
+    pub(super) fn slot(&self, id: BankId) -> Option<Slot> {
+        self.slots.get(&id).copied()
+    }
+
+    pub(super) fn settings(&self, id: BankId) -> Option<BankSettings> {
+        let slot = self.slot(id)?;
+        self.by_slot[slot.0 as usize].map(|bank| bank.settings)
+    }
+
+    /// The bank at a slot, if it is enabled.
+    pub(super) fn enabled(&self, slot: Slot) -> Option<&Bank> {
+        let bank = self.by_slot[slot.0 as usize].as_ref()?;
+        bank.settings.is_enabled.then_some(bank)
+    }
+
+    /// The widest threshold of any enabled bank; None if no bank is enabled.
+    pub(super) fn widest_threshold(&self) -> Option<u32> {
+        let enabled = self
+            .by_slot
+            .iter()
+            .flatten()
+            .filter(|bank| bank.settings.is_enabled);
+        enabled.map(|bank| bank.settings.threshold).max()
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        // A B-tree node is at least half full, hence twice the size of its pairs.
+        self.by_slot.capacity() * size_of::<Option<Bank>>()
+            + self.slots.len() * 2 * size_of::<(BankId, Slot)>()
+    }
+}

@@ -1,0 +1,114 @@
+//! Digests: found by equality.
+
+use hashbrown::HashTable;
+
+use super::bank::{Banks, Slot};
+use super::rows::{Rows, push_tight, spread};
+use super::{EntryId, Hit};
+use crate::hash::HashKind;
+
+/// All listed digests of `N` bytes. The same digest may be in several rows.
+#[derive(Clone)]
+pub(super) struct DigestTable<const N: usize> {
+    rows: Rows,
+    digests: Vec<[u8; N]>,
+    /// Row numbers, found by their digest.
+    by_digest: HashTable<u32>,
+}
+
+impl<const N: usize> Default for DigestTable<N> {
+    fn default() -> DigestTable<N> {
+        DigestTable {
+            rows: Rows::default(),
+            digests: Vec::new(),
+            by_digest: HashTable::new(),
+        }
+    }
+}
+
+impl<const N: usize> DigestTable<N> {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The entry MUST NOT be listed yet.
+    pub(super) fn insert(&mut self, entry: EntryId, slot: Slot, digest: &[u8; N]) {
+        let row = self.rows.len() as u32;
+        self.rows.push(entry, slot);
+        push_tight(&mut self.digests, *digest);
+        let digests = &self.digests;
+        self.by_digest
+            .insert_unique(spread_digest(digest), row, |&row| {
+                spread_digest(&digests[row as usize])
+            });
+    }
+
+    pub(super) fn remove(&mut self, entry: EntryId) -> bool {
+        let Some(row) = self.rows.remove(entry) else {
+            return false;
+        };
+        self.by_digest
+            .find_entry(spread_digest(&self.digests[row]), |&at| at as usize == row)
+            .expect("every row is found by its digest")
+            .remove();
+        let last = self.digests.len() - 1;
+        if row != last {
+            *self
+                .by_digest
+                .find_mut(spread_digest(&self.digests[last]), |&at| {
+                    at as usize == last
+                })
+                .expect("every row is found by its digest") = row as u32;
+        }
+        self.digests.swap_remove(row);
+        true
+    }
+
+    pub(super) fn remove_slot(&mut self, slot: Slot) -> usize {
+        let entries = self.rows.entries_of(slot);
+        for entry in &entries {
+            self.remove(*entry);
+        }
+        self.rows.shrink();
+        self.digests.shrink_to_fit();
+        let digests = &self.digests;
+        self.by_digest
+            .shrink_to_fit(|&row| spread_digest(&digests[row as usize]));
+        entries.len()
+    }
+
+    pub(super) fn lookup(
+        &self,
+        digest: &[u8; N],
+        kind: HashKind,
+        banks: &Banks,
+        hits: &mut Vec<Hit>,
+    ) {
+        for &row in self.by_digest.iter_hash(spread_digest(digest)) {
+            let row = row as usize;
+            if self.digests[row] != *digest {
+                continue;
+            }
+            if let Some(bank) = banks.enabled(self.rows.slot(row)) {
+                hits.push(Hit {
+                    entry: self.rows.entry(row),
+                    bank: bank.id,
+                    kind,
+                    distance: 0,
+                    threshold: 0,
+                });
+            }
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.rows.memory_bytes() + self.digests.capacity() * N + self.by_digest.allocation_size()
+    }
+}
+
+fn spread_digest<const N: usize>(digest: &[u8; N]) -> u64 {
+    let (words, _) = digest.as_chunks::<8>();
+    words
+        .iter()
+        .fold(0, |hash, word| spread(hash ^ u64::from_le_bytes(*word)))
+}

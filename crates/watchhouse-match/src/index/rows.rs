@@ -1,0 +1,98 @@
+//! Which entry and which bank each row of a table belongs to, and where each entry's row is.
+//!
+//! A table is columns of equal length. Removing swaps the last row into the gap, in every column.
+
+use hashbrown::HashTable;
+
+use super::EntryId;
+use super::bank::Slot;
+
+#[derive(Clone, Default)]
+pub(super) struct Rows {
+    entries: Vec<EntryId>,
+    slots: Vec<Slot>,
+    /// Row numbers, found by their entry. The entry itself is not kept twice.
+    by_entry: HashTable<u32>,
+}
+
+impl Rows {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn entry(&self, row: usize) -> EntryId {
+        self.entries[row]
+    }
+
+    pub(super) fn slot(&self, row: usize) -> Slot {
+        self.slots[row]
+    }
+
+    /// Appends a row. The entry MUST NOT have one, and there MUST be fewer than `u32::MAX` rows.
+    pub(super) fn push(&mut self, entry: EntryId, slot: Slot) {
+        let row = self.entries.len() as u32;
+        push_tight(&mut self.entries, entry);
+        push_tight(&mut self.slots, slot);
+        let entries = &self.entries;
+        self.by_entry
+            .insert_unique(spread(entry.0), row, |&row| spread(entries[row as usize].0));
+    }
+
+    /// Removes an entry's row. Answers its number, so that other columns can do the same swap.
+    pub(super) fn remove(&mut self, entry: EntryId) -> Option<usize> {
+        let found = self
+            .by_entry
+            .find_entry(spread(entry.0), |&row| self.entries[row as usize] == entry);
+        let (row, _) = found.ok()?.remove();
+        let last = self.entries.len() as u32 - 1;
+        if row != last {
+            let moved = self.entries[last as usize];
+            *self
+                .by_entry
+                .find_mut(spread(moved.0), |&row| row == last)
+                .expect("every row is found by its entry") = row;
+        }
+        self.entries.swap_remove(row as usize);
+        self.slots.swap_remove(row as usize);
+        Some(row as usize)
+    }
+
+    /// The entries of one bank.
+    pub(super) fn entries_of(&self, slot: Slot) -> Vec<EntryId> {
+        let rows = self.entries.iter().zip(&self.slots);
+        rows.filter(|(_, of)| **of == slot)
+            .map(|(entry, _)| *entry)
+            .collect()
+    }
+
+    /// Gives back what a large removal left over.
+    pub(super) fn shrink(&mut self) {
+        self.entries.shrink_to_fit();
+        self.slots.shrink_to_fit();
+        let entries = &self.entries;
+        self.by_entry
+            .shrink_to_fit(|&row| spread(entries[row as usize].0));
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<EntryId>()
+            + self.slots.capacity() * size_of::<Slot>()
+            + self.by_entry.allocation_size()
+    }
+}
+
+/// Pushes with a quarter of spare room instead of the usual double: lists are large and grow
+/// slowly, and memory is what bounds how many fit.
+pub(super) fn push_tight<T>(column: &mut Vec<T>, value: T) {
+    if column.len() == column.capacity() {
+        column.reserve_exact((column.len() / 4).max(16));
+    }
+    column.push(value);
+}
+
+/// A well-spread 64-bit hash of a number. Not keyed: ids are ours, and digests are already random.
+pub(super) fn spread(number: u64) -> u64 {
+    // The multipliers are odd numbers with bits all over; the fold brings high bits down.
+    let product = u128::from(number ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+    (product as u64) ^ ((product >> 64) as u64)
+}

@@ -1,0 +1,30 @@
+//! Perceptual and cryptographic hashes of media, and exact matching against large hash lists.
+//!
+//! Bytes in, hashes and matches out. This crate MUST NOT do I/O, start threads, read a clock or use
+//! randomness: the same bytes give the same answer, on every machine, for ever. It is handed the
+//! most hostile bytes a service meets, so it also MUST NOT panic on any input, and what it cannot
+//! decode completely is an error and never half an answer.
+//!
+//! * [`inspect()`] turns a file into the perceptual hashes of all its frames.
+//! * [`Digests`] are the cryptographic hashes of its bytes.
+//! * [`enum@Hash`] is one hash of either sort, parsed and printed.
+//! * [`Index`] finds the listed hashes that a hash meets.
+
+pub mod decode;
+pub mod digest;
+pub mod hash;
+pub mod index;
+pub mod inspect;
+pub mod pdq;
+pub mod picture;
+
+#[cfg(test)]
+mod tests;
+
+pub use decode::{DecodeError, DecodeErrorKind, Format, Limits};
+pub use digest::{Digester, Digests};
+pub use hash::{Degenerate, Hash, HashKind, ParseHashError, ParseKindError, PdqHash};
+pub use index::{BankId, BankSettings, EntryId, Hit, Index, Refused};
+pub use inspect::{Frame, Inspection, inspect};
+pub use pdq::{Family, Pdq, Spectrum, Transform, pdq};
+pub use picture::{Channels, Picture};

@@ -1,0 +1,133 @@
+//! Box filters: running means along rows and columns.
+//!
+//! A mean is a running sum that gains the entering sample and then loses the leaving one. The order
+//! matters: another order rounds differently and flips bits of the hash, so even a window of one
+//! sample, in theory the identity, is summed.
+
+/// How far the mean of a window reaches: `[i - behind, i + ahead]`, cut at the ends.
+#[derive(Clone, Copy)]
+struct Window {
+    size: usize,
+    ahead: usize,
+}
+
+impl Window {
+    /// The window that shrinks `len` samples to 64 when applied twice (PDQ's "Jarosz" window).
+    fn for_len(len: usize) -> Window {
+        let size = len.div_ceil(128);
+        Window {
+            size,
+            ahead: (size + 2) / 2 - 1,
+        }
+    }
+}
+
+/// The running mean along one row. `from` and `to` have the same length, at least that of the
+/// window.
+pub(super) fn blur_row(from: &[f32], to: &mut [f32]) {
+    let len = from.len();
+    let Window { size, ahead } = Window::for_len(len);
+    let (mut sum, mut n_inside, mut written) = (0.0f32, 0.0f32, 0);
+
+    for &entering in &from[..ahead] {
+        sum += entering;
+        n_inside += 1.0;
+    }
+    for &entering in &from[ahead..size] {
+        sum += entering;
+        n_inside += 1.0;
+        to[written] = sum / n_inside;
+        written += 1;
+    }
+    for (value, (&entering, &leaving)) in
+        to[written..].iter_mut().zip(from[size..].iter().zip(from))
+    {
+        sum += entering;
+        sum -= leaving;
+        *value = sum / n_inside;
+    }
+    written += len - size;
+    for (value, &leaving) in to[written..].iter_mut().zip(&from[len - size..]) {
+        sum -= leaving;
+        n_inside -= 1.0;
+        *value = sum / n_inside;
+    }
+}
+
+/// The running mean along all columns at once, fed row by row.
+///
+/// Keeps only the rows inside the window, so a picture of any height takes little memory.
+pub(super) struct ColumnBlur {
+    window: Window,
+    width: usize,
+    n_rows: usize,
+    n_pushed: usize,
+    n_inside: usize,
+    sums: Vec<f32>,
+    /// The last `window.size` rows; row `y` is at `y % window.size`.
+    inside: Vec<f32>,
+}
+
+impl ColumnBlur {
+    pub(super) fn new(width: usize, n_rows: usize) -> ColumnBlur {
+        let window = Window::for_len(n_rows);
+        ColumnBlur {
+            window,
+            width,
+            n_rows,
+            n_pushed: 0,
+            n_inside: 0,
+            sums: vec![0.0; width],
+            inside: vec![0.0; width * window.size],
+        }
+    }
+
+    /// Takes the next row. True if that completed a row of means, which is then in `means`.
+    pub(super) fn push(&mut self, row: &[f32], means: &mut [f32]) -> bool {
+        let y = self.n_pushed;
+        self.n_pushed += 1;
+        let slot = y % self.window.size * self.width;
+        let slot = &mut self.inside[slot..slot + self.width];
+        if y < self.window.size {
+            self.n_inside += 1;
+            for ((sum, kept), &entering) in self.sums.iter_mut().zip(slot).zip(row) {
+                *sum += entering;
+                *kept = entering;
+            }
+        } else {
+            for ((sum, kept), &entering) in self.sums.iter_mut().zip(slot).zip(row) {
+                *sum += entering;
+                *sum -= *kept;
+                *kept = entering;
+            }
+        }
+        if y < self.window.ahead {
+            return false;
+        }
+        self.write(means);
+        true
+    }
+
+    /// After the last row: the rows of means near the bottom edge, one a call, then false.
+    pub(super) fn drain(&mut self, means: &mut [f32]) -> bool {
+        debug_assert_eq!(self.n_pushed, self.n_rows, "all rows came before the drain");
+        if self.n_inside + self.window.ahead <= self.window.size {
+            return false;
+        }
+        let leaving_y = self.n_rows - self.n_inside;
+        let slot = leaving_y % self.window.size * self.width;
+        for (sum, &leaving) in self.sums.iter_mut().zip(&self.inside[slot..]) {
+            *sum -= leaving;
+        }
+        self.n_inside -= 1;
+        self.write(means);
+        true
+    }
+
+    fn write(&self, means: &mut [f32]) {
+        let n_inside = self.n_inside as f32;
+        for (mean, sum) in means.iter_mut().zip(&self.sums) {
+            *mean = sum / n_inside;
+        }
+    }
+}

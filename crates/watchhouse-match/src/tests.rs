@@ -1,0 +1,110 @@
+//! The fast ways against the naive ones: equal, bit for bit.
+
+mod naive;
+
+use proptest::prelude::*;
+
+use crate::hash::PdqHash;
+use crate::pdq::{Family, Pdq, Spectrum, Transform, pdq};
+use crate::picture::{Channels, Picture};
+
+/// A picture with detail at every scale, the same for the same seed.
+fn drawn(width: usize, height: usize, channels: Channels, seed: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    (0..width * height * channels.count())
+        .map(|at| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let wave = (at as f64 * (seed % 97) as f64 / 700.0).sin() * 90.0 + 128.0;
+            wave as u8 ^ (state as u8 & 0x1f)
+        })
+        .collect()
+}
+
+fn channels() -> impl Strategy<Value = Channels> {
+    prop_oneof![
+        Just(Channels::Grey),
+        Just(Channels::GreyAlpha),
+        Just(Channels::Rgb),
+        Just(Channels::Rgba),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn streaming_pdq_equals_whole_buffer_pdq(
+        (width, height) in (1usize..700, 1usize..700),
+        channels in channels(),
+        seed in any::<u64>(),
+    ) {
+        let samples = drawn(width, height, channels, seed);
+        let picture = Picture::new(width, height, channels, &samples);
+        for family in [Family::Full, Family::Stretch512] {
+            let expected = naive::pdq(&picture, family);
+            let Pdq { hash, quality } = pdq(&picture, family);
+            prop_assert_eq!((hash, i32::from(quality)), expected);
+        }
+    }
+
+    #[test]
+    fn hash_of_a_transform_equals_hash_of_the_transformed_picture(seed in any::<u64>()) {
+        // At 64x64 there is no blur and no sampling, so turning is exact but for the order of sums.
+        let samples = drawn(64, 64, Channels::Grey, seed);
+        let spectrum = Spectrum::of(&Picture::grey(64, 64, &samples), Family::Full);
+        for transform in Transform::ALL {
+            let turned = naive::turn(&samples, 64, transform);
+            let expected = pdq(&Picture::grey(64, 64, &turned), Family::Full).hash;
+            let distance = spectrum.hash(transform).distance(&expected);
+            prop_assert!(distance <= 2, "{transform:?} is {distance} bits off");
+        }
+    }
+
+    #[test]
+    fn distance_equals_counting_bit_by_bit(a in any::<[u8; 32]>(), b in any::<[u8; 32]>()) {
+        let (a, b) = (PdqHash(a), PdqHash(b));
+        prop_assert_eq!(a.distance(&b), naive::distance(&a, &b));
+        prop_assert_eq!(a.count_ones(), naive::distance(&a, &PdqHash::default()));
+    }
+}
+
+#[test]
+fn large_pictures_equal_the_naive_ones_too() {
+    for (width, height) in [(1600, 1004), (5, 3000), (3000, 5), (64, 2000), (129, 128)] {
+        let samples = drawn(width, height, Channels::Rgb, 77);
+        let picture = Picture::rgb(width, height, &samples);
+        let Pdq { hash, quality } = pdq(&picture, Family::Full);
+        assert_eq!(
+            (hash, i32::from(quality)),
+            naive::pdq(&picture, Family::Full),
+            "{width}x{height}"
+        );
+    }
+}
+
+#[test]
+fn dihedrals_come_in_the_order_of_all_and_start_with_the_hash() {
+    let samples = drawn(300, 200, Channels::Rgb, 5);
+    let spectrum = Spectrum::of(&Picture::rgb(300, 200, &samples), Family::Full);
+    let dihedrals = spectrum.dihedrals();
+    assert_eq!(dihedrals[0], spectrum.pdq().hash);
+    assert_eq!(
+        dihedrals,
+        Transform::ALL.map(|transform| spectrum.hash(transform))
+    );
+}
+
+#[test]
+fn pictures_below_five_pixels_have_no_hash() {
+    for (width, height) in [(4, 100), (100, 4), (1, 1)] {
+        let samples = drawn(width, height, Channels::Grey, 3);
+        let tiny = Spectrum::of(&Picture::grey(width, height, &samples), Family::Full);
+        assert_eq!(
+            (tiny.pdq().hash, tiny.pdq().quality),
+            (PdqHash::default(), 0)
+        );
+        assert_eq!(tiny.dihedrals(), [PdqHash::default(); 8]);
+    }
+}

@@ -1,0 +1,10 @@
+//! Everything through the public door, one file a noun.
+
+mod decode;
+mod digest;
+mod hash;
+mod hostile;
+mod index;
+mod inspect;
+mod make;
+mod reference;

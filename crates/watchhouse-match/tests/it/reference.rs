@@ -1,0 +1,133 @@
+//! Vectors that Meta's own programs agree with. The pictures are not part of this repository.
+
+mod vectors;
+
+use std::path::PathBuf;
+
+use watchhouse_match::decode::decode;
+use watchhouse_match::{Family, Limits, Pdq, PdqHash, Picture, Spectrum, Transform, pdq};
+
+/// Decoders of JPEG may round differently; other formats decode to one picture only.
+const JPEG_TOLERANCE: u32 = 2;
+
+#[allow(clippy::print_stdout, reason = "says that a test proved nothing here")]
+fn reference_file(name: &str) -> Option<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/reference/pdq");
+    let file = std::fs::read(PathBuf::from(folder).join(name)).ok();
+    if file.is_none() {
+        println!("skipped: no reference files");
+    }
+    file
+}
+
+fn spectrum(file: &[u8], family: Family) -> Spectrum {
+    let mut spectrum = None;
+    decode(file, &Limits::default(), &mut |_, picture| {
+        spectrum = Some(Spectrum::of(picture, family));
+    })
+    .expect("reference pictures decode");
+    spectrum.expect("reference pictures have a frame")
+}
+
+fn parse(hex: &str) -> PdqHash {
+    hex.parse().expect("vectors are PDQ hashes")
+}
+
+#[test]
+fn both_families_equal_the_published_vectors() {
+    let mut failures = Vec::new();
+    for (name, full, quality, stretched) in vectors::VECTORS {
+        let Some(file) = reference_file(name) else {
+            return;
+        };
+        let tolerance = if name.ends_with("png") {
+            0
+        } else {
+            JPEG_TOLERANCE
+        };
+        let families = [(Family::Full, *full), (Family::Stretch512, *stretched)];
+        for (family, expected) in families.into_iter().filter(|(_, hex)| !hex.is_empty()) {
+            let Pdq {
+                hash,
+                quality: got_quality,
+            } = spectrum(&file, family).pdq();
+            let distance = hash.distance(&parse(expected));
+            if distance > tolerance {
+                failures.push(format!("{name} {family:?}: {hash} is {distance} bits off"));
+            }
+            if quality.is_some_and(|quality| quality != got_quality) {
+                failures.push(format!("{name} {family:?}: quality {got_quality}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn derived_hashes_match_files_that_were_really_turned() {
+    let Some(original) = reference_file("dihedral/bridge-1-original.jpg") else {
+        return;
+    };
+    let original = spectrum(&original, Family::Full);
+    for (transform, name) in [
+        (Transform::Rotate90, "dihedral/bridge-2-rotate-90.jpg"),
+        (Transform::Rotate180, "dihedral/bridge-3-rotate-180.jpg"),
+        (Transform::Rotate270, "dihedral/bridge-4-rotate-270.jpg"),
+        (Transform::FlipX, "dihedral/bridge-5-flipx.jpg"),
+        (Transform::FlipY, "dihedral/bridge-6-flipy.jpg"),
+        (Transform::Transpose, "dihedral/bridge-7-flip-plus-1.jpg"),
+        (
+            Transform::AntiTranspose,
+            "dihedral/bridge-8-flip-minus-1.jpg",
+        ),
+    ] {
+        let turned = spectrum(
+            &reference_file(name).expect("its siblings are there"),
+            Family::Full,
+        );
+        let derived = original.hash(transform);
+        let distance = derived.distance(&turned.pdq().hash);
+        assert!(distance <= 31, "{transform:?}: {distance} bits off");
+    }
+}
+
+#[test]
+fn progressive_pictures_cut_anywhere_are_errors() {
+    for name in ["small.jpg", "wee.jpg"] {
+        let Some(file) = reference_file(name) else {
+            return;
+        };
+        for n_bytes in (4..file.len()).step_by(file.len() / 400 + 1) {
+            let cut = decode(&file[..n_bytes], &Limits::default(), &mut |_, _| {});
+            assert_eq!(
+                cut.map_err(|error| error.code()),
+                Err("truncated"),
+                "{name} cut to {n_bytes} bytes"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_16_bit_vector_is_met_where_samples_are_clipped_as_its_maker_did() {
+    let Some(file) = reference_file("I16.png") else {
+        return;
+    };
+    let decoded = image::load_from_memory(&file)
+        .expect("a valid PNG")
+        .into_luma16();
+    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+    // Python's imaging library of that time turned everything above 255 white. That destroys the
+    // picture, so decoding here keeps the high byte, and only the hashing is compared.
+    let clipped: Vec<u8> = decoded
+        .iter()
+        .map(|&sample| sample.min(255) as u8)
+        .collect();
+
+    let clipped = pdq(&Picture::grey(width, height, &clipped), Family::Full);
+
+    let expected = "de2ef0e99ecdfc1d248a0eb055f023d1d61e79c3920cbb55d561c02accab1763";
+    assert_eq!((clipped.hash, clipped.quality), (parse(expected), 36));
+    let kept = spectrum(&file, Family::Full).pdq();
+    assert_eq!(kept.quality, 100);
+}
