@@ -1,0 +1,189 @@
+//! The decoding child: cages itself, then answers input after input until its parent hangs up.
+//!
+//! It MUST read nothing before it is caged, and MUST end at the first thing that goes wrong: its
+//! parent starts another.
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use watchhouse_match::Limits;
+
+use super::cage::{self, Bounds, Walls};
+use super::protocol::{self, Header, Hello, Kind};
+use super::self_test;
+
+/// The program's hidden command that makes it a child.
+pub const COMMAND: &str = "decode-child";
+
+/// The exit code of a child whose decoder panicked.
+pub const PANICKED: i32 = 101;
+
+/// What a child is started with, as its one argument. Others on the machine can read it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChildSettings {
+    pub(super) parent: u32,
+    pub(super) memory_bytes: u64,
+    pub(super) cpu_seconds: u64,
+    pub(super) limits: LimitsArgument,
+}
+
+/// `watchhouse_match::Limits`, which knows no serde.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsArgument {
+    bytes: u64,
+    pixels: u64,
+    animation_pixels: u64,
+    frames: u32,
+    decoded_bytes: u64,
+}
+
+impl From<Limits> for LimitsArgument {
+    fn from(limits: Limits) -> LimitsArgument {
+        LimitsArgument {
+            bytes: limits.bytes,
+            pixels: limits.pixels,
+            animation_pixels: limits.animation_pixels,
+            frames: limits.frames,
+            decoded_bytes: limits.decoded_bytes,
+        }
+    }
+}
+
+impl From<LimitsArgument> for Limits {
+    fn from(limits: LimitsArgument) -> Limits {
+        Limits {
+            bytes: limits.bytes,
+            pixels: limits.pixels,
+            animation_pixels: limits.animation_pixels,
+            frames: limits.frames,
+            decoded_bytes: limits.decoded_bytes,
+        }
+    }
+}
+
+impl ChildSettings {
+    pub(super) fn to_argument(&self) -> String {
+        serde_json::to_string(self).expect("numbers can be written as JSON")
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
+        Bounds {
+            memory_bytes: self.memory_bytes,
+            cpu_seconds: self.cpu_seconds,
+        }
+    }
+}
+
+/// Runs `decode-child`, whatever follows it on the command line.
+///
+/// MUST be the first thing that the program does for this command: the cage closes every file that
+/// is open by then, and holds for a process with one thread.
+pub fn run() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(2).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        ["--self-test"] => self_test::print(),
+        [self_test::ATTEMPT, attempt, walls, settings] => {
+            self_test::attempt(attempt, walls, settings)
+        }
+        [settings] => serve(settings),
+        _ => Err(anyhow::anyhow!(
+            "the server starts this command; to see what a child may do, use --self-test"
+        )),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where nobody reads it there is nobody to tell.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+pub(super) fn parse_settings(argument: &str) -> anyhow::Result<ChildSettings> {
+    serde_json::from_str(argument).context("reading the child's settings")
+}
+
+fn serve(settings: &str) -> anyhow::Result<()> {
+    let settings = parse_settings(settings)?;
+    let limits = Limits::from(settings.limits);
+    // Unwinding would run more code on what just went wrong.
+    std::panic::set_hook(Box::new(|_| std::process::exit(PANICKED)));
+
+    match prepare(&settings, &limits) {
+        Ok(hello) => send(Kind::Hello, &hello.to_body())?,
+        Err(error) => {
+            send(Kind::Failed, &protocol::failed_body(&format!("{error:#}")))?;
+            return Err(error);
+        }
+    }
+    while let Some(input) = next_input(&limits)? {
+        let (kind, body) = protocol::answer_body(&watchhouse_match::inspect(&input, &limits));
+        send(kind, &body)?;
+    }
+    Ok(())
+}
+
+fn prepare(settings: &ChildSettings, limits: &Limits) -> anyhow::Result<Hello> {
+    warm_up(limits)?;
+    let cage = cage::enter(settings.parent, settings.bounds(), Walls::All)?;
+    Ok(Hello::new(cage))
+}
+
+/// Decodes a picture of our own, so that what is found out once (what this processor can do, tables)
+/// is found out while that is still allowed.
+fn warm_up(limits: &Limits) -> anyhow::Result<()> {
+    match watchhouse_match::inspect(&first_picture(), limits) {
+        Ok(_) => Ok(()),
+        Err(error) => bail!("cannot decode a picture of its own: {error}"),
+    }
+}
+
+/// A BMP of 64 by 64 pixels, grey along one diagonal.
+pub(super) fn first_picture() -> Vec<u8> {
+    const SIDE: u32 = 64;
+    const HEADER_BYTES: u32 = 54;
+    let size_bytes = HEADER_BYTES + SIDE * SIDE * 3;
+    let mut picture = b"BM".to_vec();
+    for field in [size_bytes, 0, HEADER_BYTES, 40, SIDE, SIDE] {
+        picture.extend(field.to_le_bytes());
+    }
+    // One plane of 24 bits a pixel, not compressed; the five fields after it may be 0.
+    picture.extend([1, 0, 24, 0]);
+    picture.extend([0; 24]);
+    for y in 0..SIDE {
+        for x in 0..SIDE {
+            picture.extend([((x + y) * 2) as u8; 3]);
+        }
+    }
+    picture
+}
+
+/// None when the parent has hung up.
+fn next_input(limits: &Limits) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut stdin = io::stdin().lock();
+    let mut header = [0; protocol::HEADER_BYTES];
+    if stdin.read(&mut header[..1])? == 0 {
+        return Ok(None);
+    }
+    stdin.read_exact(&mut header[1..])?;
+    let header = Header::parse(header).map_err(anyhow::Error::msg)?;
+    if header.kind != Kind::Input || header.size_bytes > protocol::largest_input(limits) {
+        bail!("the parent sent {header:?}");
+    }
+    let mut input = vec![0; header.size_bytes];
+    stdin.read_exact(&mut input)?;
+    Ok(Some(input))
+}
+
+fn send(kind: Kind, body: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&protocol::header(kind, body.len()))?;
+    stdout.write_all(body)?;
+    stdout.flush()
+}
