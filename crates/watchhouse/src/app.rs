@@ -1,0 +1,247 @@
+//! The running server's parts, made once and shared.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use watchhouse_match::Limits;
+
+use crate::auth::RateLimits;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::id::Ids;
+use crate::jobs::EndpointTurns;
+use crate::ledger::Ledger;
+use crate::matcher::Matcher;
+use crate::metrics::Metrics;
+use crate::outbound::Outbound;
+use crate::rules::Pack;
+use crate::sandbox::{Sandbox, SandboxSettings};
+use crate::secrets::Secrets;
+use crate::store::Store;
+use crate::store::ledger::Actor;
+use crate::vault::Vault;
+
+/// Everything that a handler or a job may need. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+pub struct Parts {
+    pub config: Config,
+    pub clock: Clock,
+    pub ids: Ids,
+    pub store: Store,
+    pub secrets: Secrets,
+    pub vault: Vault,
+    pub matcher: Matcher,
+    pub rules: Pack,
+    pub sandbox: Sandbox,
+    pub outbound: Outbound,
+    pub ledger: Ledger,
+    pub metrics: Metrics,
+    pub rate_limits: RateLimits,
+    /// Turns for scans: bounds what waits.
+    pub scan_turns: Arc<Semaphore>,
+    pub endpoint_turns: EndpointTurns,
+    /// Wakes whoever waits for jobs.
+    pub jobs_wake: Notify,
+    pub tasks: TaskTracker,
+    pub stop: CancellationToken,
+}
+
+/// What tests freeze or replace.
+pub struct Outside {
+    pub clock: Clock,
+    pub ids: Ids,
+    /// The program whose `decode-child` command is the sandbox.
+    pub program: PathBuf,
+}
+
+impl Outside {
+    pub fn real() -> Outside {
+        Outside {
+            clock: Clock::System,
+            ids: Ids::random(),
+            // Stays this very program when an upgrade replaces the file.
+            program: PathBuf::from("/proc/self/exe"),
+        }
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Opens everything. Nothing runs yet: see `start`.
+    pub async fn open(config: Config, outside: Outside) -> anyhow::Result<App> {
+        let Outside {
+            clock,
+            ids,
+            program,
+        } = outside;
+        std::fs::create_dir_all(&config.data_dir).with_context(|| {
+            format!(
+                "making the data directory \"{}\"",
+                config.data_dir.display()
+            )
+        })?;
+        let rules = read_rules(&config)?;
+        let url = config.database_url();
+        let store = Store::open(
+            &url,
+            config.database_connections,
+            clock.clone(),
+            ids.clone(),
+        )
+        .await?;
+
+        let mut tx = store.begin().await?;
+        let is_new = tx.meta("ledger_key").await?.is_none();
+        let secrets = Secrets::open(&config.data_dir.join("secrets.key"), is_new)?;
+        let ledger = Ledger::open(&mut tx, &secrets, &config.server.public_url).await?;
+        record_rules(&mut tx, &rules).await?;
+        tx.commit().await?;
+
+        let vault = Vault::open(&config.data_dir.join("blobs"), secrets.clone())?;
+        let sandbox = Sandbox::new(sandbox_settings(&config, program))
+            .context("setting up the decoding processes")?;
+        let outbound = Outbound::new(&config)?;
+        Ok(App(Arc::new(Parts {
+            scan_turns: Arc::new(Semaphore::new(config.scan.max_waiting)),
+            endpoint_turns: EndpointTurns::new(config.webhooks.endpoint_concurrency),
+            config,
+            clock,
+            ids,
+            store,
+            secrets,
+            vault,
+            matcher: Matcher::default(),
+            rules,
+            sandbox,
+            outbound,
+            ledger,
+            metrics: Metrics::new(),
+            rate_limits: RateLimits::default(),
+            jobs_wake: Notify::new(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })))
+    }
+
+    /// Sets going what runs beside the calls: the index, the ledger's sequencer and the jobs.
+    pub async fn start(&self) -> anyhow::Result<()> {
+        if self.store.dialect() == crate::store::Dialect::Sqlite {
+            let mut tx = self.store.begin().await?;
+            tx.release_jobs().await?;
+            tx.commit().await?;
+        }
+        self.spawn(follow_banks(self.clone()));
+        self.spawn(crate::ledger::sequence(self.clone()));
+        self.spawn(crate::jobs::work(self.clone()));
+        Ok(())
+    }
+
+    /// Runs a task that a stop waits for.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// What every committed change calls: others may have something to do now.
+    pub fn wake(&self) {
+        self.ledger.wake.notify_one();
+        self.jobs_wake.notify_one();
+    }
+
+    /// Ends the tasks, waits for them, and closes the database.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        let grace = Duration::from_secs(self.config.server.stop_grace_seconds);
+        if tokio::time::timeout(grace, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            // Nothing is lost: what was under way is undone, and runs again at the next start.
+            tracing::warn!("stopped before every task had ended");
+        }
+        self.sandbox.shutdown().await;
+        self.store.close().await;
+    }
+}
+
+/// Keeps the index at the banks' heels until the stop.
+async fn follow_banks(app: App) {
+    let pause = Duration::from_millis(app.config.banks.poll_milliseconds);
+    loop {
+        if let Err(error) = app.matcher.catch_up(&app.store, &app.metrics).await {
+            tracing::error!("the index cannot follow the banks: {error:#}");
+        }
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+pub fn read_rules(config: &Config) -> anyhow::Result<Pack> {
+    let (name, text) = if config.rules.file.is_empty() {
+        ("the default rules", crate::rules::DEFAULT_PACK.to_owned())
+    } else {
+        let text = std::fs::read_to_string(&config.rules.file)
+            .with_context(|| format!("reading the rules in \"{}\"", config.rules.file))?;
+        (config.rules.file.as_str(), text)
+    };
+    Pack::parse(name, &text).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("the rules are wrong:\n{}", lines.join("\n"))
+    })
+}
+
+/// Which rules hold from now on belongs in the ledger, once for each change.
+async fn record_rules(tx: &mut crate::store::Tx, rules: &Pack) -> anyhow::Result<()> {
+    let digest = rules.digest();
+    if tx.meta("rules_digest").await?.as_deref() == Some(digest.as_bytes()) {
+        return Ok(());
+    }
+    tx.replace_meta("rules_digest", digest.as_bytes()).await?;
+    tx.record(
+        &Actor::System,
+        "rules.loaded",
+        serde_json::json!({ "sha256": digest }),
+    )
+    .await?;
+    Ok(())
+}
+
+fn sandbox_settings(config: &Config, program: PathBuf) -> SandboxSettings {
+    let mut settings = SandboxSettings::new(program);
+    if config.sandbox.children > 0 {
+        settings.children = config.sandbox.children;
+    }
+    settings.replace_after = config.sandbox.replace_after;
+    settings.time_limit = Duration::from_secs(config.scan.time_limit_seconds);
+    settings.memory_bytes = config.sandbox.max_memory_bytes;
+    settings.require_cage = config.sandbox.require_cage;
+    settings.limits = limits(config);
+    settings
+}
+
+/// What one media may cost to decode.
+pub fn limits(config: &Config) -> Limits {
+    Limits {
+        bytes: config.scan.max_bytes as u64,
+        pixels: config.scan.max_pixels,
+        animation_pixels: config.scan.max_animation_pixels,
+        frames: config.scan.max_frames,
+        decoded_bytes: config.scan.max_decoded_bytes,
+    }
+}

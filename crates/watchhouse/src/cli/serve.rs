@@ -1,0 +1,121 @@
+//! `watchhouse serve`: the server, until it is told to stop.
+
+#![allow(clippy::print_stdout, reason = "a command line prints")]
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::app::{App, Outside};
+use crate::auth::{Scope, make_secret};
+use crate::config::{Config, Log, LogFormat};
+use crate::http;
+use crate::id::{KeyId, Name as _};
+use crate::store::keys::ApiKey;
+use crate::store::ledger::Actor;
+
+#[derive(Args)]
+pub struct Serve {
+    /// A file with what differs from the defaults (`watchhouse config defaults` prints those)
+    #[arg(long, value_name = "FILE", env = "WATCHHOUSE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl Serve {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let config = Config::load(self.config.as_deref())?;
+        start_log(&config.log)?;
+        let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+        runtime.block_on(serve(config))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn start_log(log: &Log) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&log.level)
+        .with_context(|| format!("the setting log.level is \"{}\"", log.level))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    Ok(())
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    // Taken before anything else, so that a second server does not get far.
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let grace = Duration::from_secs(config.server.stop_grace_seconds);
+    let app = App::open(config, Outside::real()).await?;
+    if let Some(secret) = first_key(&app).await? {
+        println!("administrator key: {secret}");
+        println!("it is shown this once and kept nowhere: put it somewhere safe now");
+    }
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}");
+    println!("to browse the API: http://{address}/docs/");
+    std::io::stdout().flush()?;
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    app.start().await?;
+    let stop = app.stop.clone();
+    let told = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping: calls under way are answered, new ones are not taken");
+        stop.cancel();
+    };
+    let server = axum::serve(listener, http::router(app.clone())).with_graceful_shutdown(told);
+    let stopped = app.stop.clone();
+    tokio::select! {
+        result = server => result.context("serving")?,
+        () = async { stopped.cancelled().await; tokio::time::sleep(grace).await } => {
+            tracing::warn!("stopped before every call was answered");
+        }
+    }
+    app.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Makes the administrator's key if there is no key at all. Returns its secret.
+async fn first_key(app: &App) -> anyhow::Result<Option<String>> {
+    let mut tx = app.store.begin().await?;
+    if tx.has_keys().await? {
+        return Ok(None);
+    }
+    let id: KeyId = tx.make();
+    let (secret, secret_digest) = make_secret(&app.ids, &id);
+    let key = ApiKey {
+        id,
+        name: "administrator".to_owned(),
+        secret_digest,
+        scopes: vec![Scope::Admin.as_str().to_owned()],
+        rate_per_second: None,
+        burst: None,
+        created_at: tx.now,
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    tx.insert_key(&key).await?;
+    let details = json!({ "key": key.id.as_str(), "name": key.name, "scopes": key.scopes });
+    tx.record(&Actor::System, "key.created", details).await?;
+    tx.commit().await?;
+    Ok(Some(secret))
+}

@@ -1,0 +1,251 @@
+//! Settings: the compiled-in defaults, a file over them, the environment over both.
+//!
+//! `watchhouse.default.toml` documents every setting; a name that is not in it is refused.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+use crate::store::Store;
+
+/// The defaults, as text with their reasons.
+pub const DEFAULTS: &str = include_str!("../../../watchhouse.default.toml");
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub database: String,
+    pub database_connections: u32,
+    pub server: Server,
+    pub log: Log,
+    pub keys: Keys,
+    pub scan: Scan,
+    pub sandbox: Sandbox,
+    pub fetch: Fetch,
+    pub outbound: Outbound,
+    pub banks: Banks,
+    pub rules: Rules,
+    pub cases: Cases,
+    pub webhooks: Webhooks,
+    pub jobs: Jobs,
+    pub ledger: Ledger,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub public_url: String,
+    pub max_body_bytes: usize,
+    pub request_timeout_seconds: u64,
+    pub stop_grace_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    pub rate_per_second: u32,
+    pub burst: u32,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scan {
+    pub max_bytes: usize,
+    pub max_pixels: u64,
+    pub max_frames: u32,
+    pub max_animation_pixels: u64,
+    pub max_decoded_bytes: u64,
+    pub time_limit_seconds: u64,
+    pub turned: bool,
+    pub max_waiting: usize,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sandbox {
+    pub children: usize,
+    pub replace_after: u32,
+    pub max_memory_bytes: u64,
+    pub require_cage: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fetch {
+    pub allow_hosts: Vec<String>,
+    pub max_bytes: usize,
+    pub timeout_seconds: u64,
+    pub max_redirects: usize,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbound {
+    pub allow_networks: Vec<IpNet>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Banks {
+    pub threshold: u32,
+    pub max_import_bytes: u64,
+    pub poll_milliseconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    pub file: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cases {
+    pub lease_seconds: u64,
+    pub max_lease_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    pub timeout_seconds: u64,
+    pub retry_seconds: Vec<u64>,
+    pub endpoint_concurrency: usize,
+    pub old_secret_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jobs {
+    pub concurrency: usize,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ledger {
+    pub interval_milliseconds: u64,
+    pub batch: u32,
+}
+
+impl Config {
+    /// Reads the settings. The error names the setting and where its value came from.
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        if let Some(file) = file {
+            anyhow::ensure!(
+                file.is_file(),
+                "there is no settings file \"{}\"",
+                file.display()
+            );
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        let figment = figment.merge(Env::prefixed("WATCHHOUSE_").split("__"));
+        let config: Config = figment.extract().map_err(|error| {
+            let lines: Vec<String> = error
+                .into_iter()
+                .map(|problem| problem.to_string())
+                .collect();
+            anyhow::anyhow!("the settings are wrong: {}", lines.join("; "))
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The defaults alone, in `data_dir`.
+    pub fn defaults(data_dir: &Path) -> Config {
+        let mut config: Config = Figment::from(Toml::string(DEFAULTS))
+            .extract()
+            .expect("a test reads the defaults");
+        config.data_dir = data_dir.to_owned();
+        config
+    }
+
+    /// What types alone cannot say.
+    fn check(&self) -> anyhow::Result<()> {
+        let at_least_one = [
+            ("database_connections", u64::from(self.database_connections)),
+            ("keys.rate_per_second", u64::from(self.keys.rate_per_second)),
+            ("keys.burst", u64::from(self.keys.burst)),
+            ("scan.max_waiting", self.scan.max_waiting as u64),
+            (
+                "sandbox.replace_after",
+                u64::from(self.sandbox.replace_after),
+            ),
+            ("cases.lease_seconds", self.cases.lease_seconds),
+            ("webhooks.timeout_seconds", self.webhooks.timeout_seconds),
+            (
+                "webhooks.endpoint_concurrency",
+                self.webhooks.endpoint_concurrency as u64,
+            ),
+            ("jobs.concurrency", self.jobs.concurrency as u64),
+            ("ledger.batch", u64::from(self.ledger.batch)),
+            (
+                "ledger.interval_milliseconds",
+                self.ledger.interval_milliseconds,
+            ),
+            ("banks.poll_milliseconds", self.banks.poll_milliseconds),
+        ];
+        for (name, value) in at_least_one {
+            anyhow::ensure!(
+                value > 0,
+                "the settings are wrong: {name} must be at least 1"
+            );
+        }
+        anyhow::ensure!(
+            self.banks.threshold <= 63,
+            "the settings are wrong: banks.threshold is {}, and beyond 63 of 256 bits a PDQ \
+             distance means nothing",
+            self.banks.threshold
+        );
+        anyhow::ensure!(
+            self.cases.lease_seconds <= self.cases.max_lease_seconds,
+            "the settings are wrong: cases.lease_seconds is more than cases.max_lease_seconds"
+        );
+        if !self.server.public_url.is_empty() {
+            let url = url::Url::parse(&self.server.public_url);
+            let is_web = url
+                .as_ref()
+                .is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+            anyhow::ensure!(
+                is_web,
+                "the settings are wrong: server.public_url is \"{}\", expected something like \
+                 \"https://trust.example.org\"",
+                self.server.public_url
+            );
+        }
+        Ok(())
+    }
+
+    pub fn database_url(&self) -> String {
+        if self.database.is_empty() {
+            Store::sqlite_url(&self.data_dir.join("watchhouse.db"))
+        } else {
+            self.database.clone()
+        }
+    }
+
+    pub fn webhook_timeout(&self) -> Duration {
+        Duration::from_secs(self.webhooks.timeout_seconds)
+    }
+}

@@ -1,0 +1,292 @@
+//! Cases: looking, claiming, giving back.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+
+use super::decisions::Decision;
+use super::error::{ApiError, ApiResult, conflict, invalid, not_found};
+use super::extract::{Input, Listed, Params, page};
+use super::items::Item;
+use super::scan::{FoundMatch, Reason};
+use crate::app::App;
+use crate::auth::{Caller, Scope};
+use crate::clock::Timestamp;
+use crate::hex;
+use crate::id::{CaseId, EvidenceId, KeyId, Name as _};
+use crate::store;
+use crate::store::Tx;
+use crate::store::cases::{CaseFilter, CaseState, Subject};
+
+/// A case, as a list shows it.
+#[derive(Serialize, ToSchema)]
+pub struct Case {
+    id: CaseId,
+    state: CaseState,
+    queue: String,
+    /// 0 to 100; higher is sooner.
+    priority: u32,
+    subject: SubjectOfCase,
+    opened_at: Timestamp,
+    changed_at: Timestamp,
+    decided_at: Option<Timestamp>,
+    /// Who has it now; null when nobody has.
+    claim: Option<Claim>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct SubjectOfCase {
+    /// `item` or `account`.
+    kind: &'static str,
+    /// The id of the item or the account.
+    id: String,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Claim {
+    by: KeyId,
+    name: String,
+    since: Timestamp,
+    /// It lapses then, unless it is renewed.
+    until: Timestamp,
+}
+
+/// A case with everything that is known about its subject.
+#[derive(Serialize, ToSchema)]
+pub struct CaseInFull {
+    #[serde(flatten)]
+    case: Case,
+    /// The item, if the case is about one.
+    item: Option<Item>,
+    /// Why the case exists; newest first, at most 200.
+    reasons: Vec<Reason>,
+    /// Newest first, at most 200.
+    matches: Vec<FoundMatch>,
+    /// Newest first, at most 200.
+    evidence: Vec<EvidenceOfCase>,
+    decisions: Vec<Decision>,
+}
+
+/// A sealed copy of media.
+#[derive(Serialize, ToSchema)]
+pub struct EvidenceOfCase {
+    id: EvidenceId,
+    sha256: String,
+    size_bytes: u64,
+    sealed_at: Timestamp,
+}
+
+impl Case {
+    fn at(case: store::cases::Case, now: Timestamp) -> Case {
+        let claim = case.claim_at(now).map(|claim| Claim {
+            by: claim.by.clone(),
+            name: claim.by_name.clone(),
+            since: claim.since,
+            until: claim.until,
+        });
+        Case {
+            claim,
+            state: case.state,
+            queue: case.queue,
+            priority: case.priority,
+            subject: SubjectOfCase {
+                kind: case.subject.kind(),
+                id: case.subject.id().to_owned(),
+            },
+            opened_at: case.opened_at,
+            changed_at: case.changed_at,
+            decided_at: case.decided_at,
+            id: case.id,
+        }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct CaseQuery {
+    state: Option<CaseState>,
+    queue: Option<String>,
+    /// The id of an item or an account.
+    subject: Option<String>,
+    /// Whether somebody has it now.
+    claimed: Option<bool>,
+    /// How many at most, 1 to 200. 50 if nothing is said.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    after: Option<String>,
+}
+
+/// List cases.
+#[utoipa::path(get, path = "/cases", tag = "cases", params(CaseQuery),
+    responses((status = 200, body = Listed<Case>)))]
+pub async fn list_cases(
+    State(app): State<App>,
+    caller: Caller,
+    Params(query): Params<CaseQuery>,
+) -> ApiResult<Json<Listed<Case>>> {
+    caller.require(Scope::CasesRead)?;
+    let page = page(query.limit, query.after)?;
+    let filter = CaseFilter {
+        state: query.state,
+        queue: query.queue,
+        subject: query.subject,
+        is_claimed: query.claimed,
+    };
+    let mut tx = app.store.read().await?;
+    let now = tx.now;
+    Ok(Listed::from_page(tx.cases(&filter, &page).await?, |case| {
+        Case::at(case, now)
+    }))
+}
+
+/// Show a case, with everything that is known about its subject.
+#[utoipa::path(get, path = "/cases/{id}", tag = "cases", params(("id" = CaseId, Path)),
+    responses((status = 200, body = CaseInFull)))]
+pub async fn show_case(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<CaseId>,
+) -> ApiResult<Json<CaseInFull>> {
+    caller.require(Scope::CasesRead)?;
+    let mut tx = app.store.read().await?;
+    Ok(Json(read_in_full(&mut tx, &id).await?))
+}
+
+async fn read_in_full(tx: &mut Tx, id: &CaseId) -> ApiResult<CaseInFull> {
+    let case = tx.case(id).await?.ok_or_else(|| not_found("case", id))?;
+    let item = match &case.subject {
+        Subject::Item(item) => tx.item(item).await?.map(Item::from),
+        Subject::Account(_) => None,
+    };
+    let mut decisions = Vec::new();
+    for decision in tx.decisions_of_case(id).await? {
+        decisions.push(Decision::read(tx, decision).await?);
+    }
+    Ok(CaseInFull {
+        item,
+        reasons: tx
+            .case_reasons(id)
+            .await?
+            .into_iter()
+            .map(Reason::from)
+            .collect(),
+        matches: tx
+            .matches_of_case(id)
+            .await?
+            .into_iter()
+            .map(FoundMatch::from)
+            .collect(),
+        evidence: tx
+            .evidence_of_case(id)
+            .await?
+            .into_iter()
+            .map(|evidence| EvidenceOfCase {
+                id: evidence.id,
+                sha256: hex::encode(&evidence.sha256),
+                size_bytes: evidence.size_bytes,
+                sealed_at: evidence.sealed_at,
+            })
+            .collect(),
+        decisions,
+        case: Case::at(case, tx.now),
+    })
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimRequest {
+    /// How long the claim holds unless it is renewed. The settings' default, if nothing is said.
+    lease_seconds: Option<u64>,
+}
+
+/// Claim a case, or renew the claim.
+///
+/// While it holds nobody else can decide. Whoever has it renews it with the same call.
+#[utoipa::path(post, path = "/cases/{id}/claim", tag = "cases", params(("id" = CaseId, Path)),
+    request_body = ClaimRequest, responses((status = 200, body = CaseInFull)))]
+pub async fn claim_case(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<CaseId>,
+    Input(request): Input<ClaimRequest>,
+) -> ApiResult<Json<CaseInFull>> {
+    caller.require(Scope::CasesDecide)?;
+    let most = app.config.cases.max_lease_seconds;
+    let seconds = request
+        .lease_seconds
+        .unwrap_or(app.config.cases.lease_seconds);
+    if seconds == 0 || seconds > most {
+        return Err(invalid("lease_seconds", format!("expected 1 to {most}")));
+    }
+
+    let mut tx = app.store.begin().await?;
+    let before = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
+    if !tx
+        .claim_case(&id, &caller.key_id, Duration::from_secs(seconds))
+        .await?
+    {
+        let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
+        return Err(not_had(&case, &caller, tx.now));
+    }
+    let is_renewal = before.claim_at(tx.now).is_some();
+    if !is_renewal {
+        let details = json!({ "case": id.as_str(), "lease_seconds": seconds });
+        tx.record(&caller.actor(), "case.claimed", details).await?;
+    }
+    let case = read_in_full(&mut tx, &id).await?;
+    tx.commit().await?;
+    app.wake();
+    Ok(Json(case))
+}
+
+/// Give a case back.
+#[utoipa::path(post, path = "/cases/{id}/release", tag = "cases", params(("id" = CaseId, Path)),
+    responses((status = 200, body = CaseInFull)))]
+pub async fn release_case(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<CaseId>,
+) -> ApiResult<Json<CaseInFull>> {
+    caller.require(Scope::CasesDecide)?;
+    let mut tx = app.store.begin().await?;
+    if !tx.release_case(&id, &caller.key_id).await? {
+        let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
+        return Err(not_had(&case, &caller, tx.now));
+    }
+    tx.record(
+        &caller.actor(),
+        "case.released",
+        json!({ "case": id.as_str() }),
+    )
+    .await?;
+    let case = read_in_full(&mut tx, &id).await?;
+    tx.commit().await?;
+    app.wake();
+    Ok(Json(case))
+}
+
+/// Why the caller does not have this case.
+pub fn not_had(case: &store::cases::Case, caller: &Caller, now: Timestamp) -> ApiError {
+    if case.state == CaseState::Decided {
+        return conflict("case_decided", "this case is decided already");
+    }
+    match &case.claim {
+        Some(claim) if claim.until > now && claim.by != caller.key_id => conflict(
+            "case_claimed",
+            format!("\"{}\" has this case until {}", claim.by_name, claim.until),
+        ),
+        Some(claim) if claim.by == caller.key_id => conflict(
+            "lease_expired",
+            format!(
+                "your claim on this case lapsed at {}; claim it again",
+                claim.until
+            ),
+        ),
+        _ => conflict("case_not_claimed", "claim this case first"),
+    }
+}

@@ -1,0 +1,353 @@
+//! What handlers take: the caller, bodies, pages, and POSTs that happen once.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use utoipa::{IntoParams, ToSchema};
+
+use super::error::{ApiError, ApiResult, Fault, invalid, invalid_body};
+use crate::app::App;
+use crate::auth::{self, Caller, Scope};
+use crate::id::KeyId;
+use crate::store::idempotency::{Attempt, Earlier};
+use crate::store::keys::ApiKey;
+use crate::store::{Page, PageOf, Tx};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+const LONGEST_IDEMPOTENCY_KEY: usize = 255;
+
+/// The time of a key's last use is kept to the minute.
+const TOUCH_AFTER: Duration = Duration::from_mins(1);
+
+impl Caller {
+    pub fn require(&self, scope: Scope) -> ApiResult<()> {
+        if self.may(scope) {
+            return Ok(());
+        }
+        let message = format!(
+            "the key \"{}\" has not the scope \"{}\"",
+            self.name,
+            scope.as_str()
+        );
+        Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "scope_missing",
+            message,
+        ))
+    }
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
+        let key = authenticate(app, &parts.headers).await?;
+        let per_second = key
+            .rate_per_second
+            .unwrap_or(app.config.keys.rate_per_second);
+        let burst = key.burst.unwrap_or(app.config.keys.burst.max(per_second));
+        if let Err(wait) = app.rate_limits.take(&key.id, per_second, burst) {
+            let message = format!(
+                "the key \"{}\" may call {per_second} times a second",
+                key.name
+            );
+            let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
+            error.retry_after = Some(wait.as_secs() + 1);
+            return Err(error);
+        }
+        let now = app.clock.now();
+        let is_stale = key
+            .last_used_at
+            .is_none_or(|at| now.duration_since(at) > as_signed(TOUCH_AFTER));
+        if is_stale {
+            app.spawn(touch(app.clone(), key.id.clone()));
+        }
+        Ok(Caller::from_key(&key))
+    }
+}
+
+fn as_signed(duration: Duration) -> jiff::SignedDuration {
+    jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
+}
+
+async fn touch(app: App, key: KeyId) {
+    let touched = async {
+        let mut tx = app.store.begin().await?;
+        tx.touch_key(&key).await?;
+        tx.commit().await
+    };
+    if let Err(error) = touched.await {
+        tracing::warn!("the last use of key {key} could not be kept: {error}");
+    }
+}
+
+async fn authenticate(app: &App, headers: &HeaderMap) -> ApiResult<ApiKey> {
+    let refused = |code, message: &str| ApiError::new(StatusCode::UNAUTHORIZED, code, message);
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Err(refused(
+            "key_missing",
+            "send an API key as `Authorization: Bearer whk_…`",
+        ));
+    };
+    let unknown = || refused("key_unknown", "this API key is not known here");
+    let text = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.strip_prefix("Bearer "))
+        .ok_or_else(unknown)?;
+    let (id, digest) = auth::parse_secret(text.trim()).ok_or_else(unknown)?;
+    let mut tx = app.store.read().await?;
+    let key = tx
+        .key(&id)
+        .await?
+        .filter(|key| auth::secrets_match(&key.secret_digest, &digest));
+    let key = key.ok_or_else(unknown)?;
+    if key.revoked_at.is_some() {
+        return Err(refused("key_revoked", "this API key was revoked"));
+    }
+    if key.expires_at.is_some_and(|at| at <= app.clock.now()) {
+        return Err(refused("key_expired", "this API key has expired"));
+    }
+    Ok(key)
+}
+
+/// Which page of a list, newest first.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// How many at most, 1 to 200. 50 if nothing is said.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub after: Option<String>,
+}
+
+pub fn page(limit: Option<u32>, after: Option<String>) -> ApiResult<Page> {
+    let limit = limit.unwrap_or(50);
+    if !(1..=200).contains(&limit) {
+        return Err(invalid("limit", "expected 1 to 200"));
+    }
+    Ok(Page { after, limit })
+}
+
+/// A page of a list.
+#[derive(Serialize, ToSchema)]
+pub struct Listed<T> {
+    pub data: Vec<T>,
+    /// Give it as `after` to get the next page; null on the last.
+    pub next: Option<String>,
+}
+
+impl<T> Listed<T> {
+    pub fn from_page<R>(page: PageOf<R>, change: impl FnMut(R) -> T) -> Json<Listed<T>> {
+        let PageOf { rows, next } = page.map(change);
+        Json(Listed { data: rows, next })
+    }
+}
+
+/// A query whose unknown and wrong parameters are refused in our words.
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, app).await {
+            Ok(Query(params)) => Ok(Params(params)),
+            Err(rejection) => Err(ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid",
+                rejection.body_text(),
+            )),
+        }
+    }
+}
+
+/// A JSON body of a call that creates nothing.
+pub struct Input<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = read_json_body(&parts.headers, body, app.config.server.max_body_bytes).await?;
+        Ok(Input(parse_json(&bytes)?))
+    }
+}
+
+/// A JSON body of a POST that creates: repeated with the same `Idempotency-Key`, it gets the first
+/// answer again.
+pub struct Creation<T> {
+    pub caller: Caller,
+    pub body: T,
+    pub once: Once,
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for Creation<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let caller = Caller::from_request_parts(&mut parts, app).await?;
+        let bytes = read_json_body(&parts.headers, body, app.config.server.max_body_bytes).await?;
+        let once = Once::new(&parts, &caller, Sha256::digest(&bytes).into())?;
+        Ok(Creation {
+            caller,
+            body: parse_json(&bytes)?,
+            once,
+        })
+    }
+}
+
+/// The promise that a POST happens once, if its caller asked for it.
+pub struct Once(Option<Attempt>);
+
+impl Once {
+    /// `digest` is of all that makes the call what it is, beside method and path.
+    pub fn new(parts: &Parts, caller: &Caller, digest: [u8; 32]) -> ApiResult<Once> {
+        let Some(name) = parts.headers.get(IDEMPOTENCY_KEY) else {
+            return Ok(Once(None));
+        };
+        let name = name
+            .to_str()
+            .ok()
+            .filter(|name| !name.is_empty() && name.len() <= LONGEST_IDEMPOTENCY_KEY)
+            .ok_or_else(|| {
+                ApiError::new(
+                    StatusCode::BAD_REQUEST,
+                    "idempotency_key_invalid",
+                    format!(
+                        "an Idempotency-Key is 1 to {LONGEST_IDEMPOTENCY_KEY} visible characters"
+                    ),
+                )
+            })?;
+        Ok(Once(Some(Attempt {
+            key_id: caller.key_id.clone(),
+            name: name.to_owned(),
+            route: format!("{} {}", parts.method, parts.uri),
+            digest,
+        })))
+    }
+
+    /// The answer of the first time, if this is not it. Otherwise the name is taken, in this
+    /// transaction.
+    pub async fn replayed(&self, tx: &mut Tx) -> ApiResult<Option<Response>> {
+        let Some(attempt) = &self.0 else {
+            return Ok(None);
+        };
+        match tx.claim_attempt(attempt).await? {
+            Earlier::None => Ok(None),
+            Earlier::Differs => Err(ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "this Idempotency-Key was used for another call; take a new one",
+            )),
+            Earlier::Answered { status, body } => {
+                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+                let mut response = json_response(status, body);
+                response
+                    .headers_mut()
+                    .insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+                Ok(Some(response))
+            }
+        }
+    }
+
+    /// Answers, and keeps the answer for repetitions.
+    pub async fn answer(
+        &self,
+        tx: &mut Tx,
+        status: StatusCode,
+        answer: &impl Serialize,
+    ) -> ApiResult<Response> {
+        let body = serde_json::to_string(answer).expect("answers are plain data");
+        if let Some(attempt) = &self.0 {
+            tx.save_answer(attempt, status.as_u16(), &body).await?;
+        }
+        Ok(json_response(status, body))
+    }
+
+    /// Answers with what must not be kept, such as a secret; repetitions get `kept`.
+    pub async fn answer_once(
+        &self,
+        tx: &mut Tx,
+        status: StatusCode,
+        answer: &impl Serialize,
+        kept: &impl Serialize,
+    ) -> ApiResult<Response> {
+        self.answer(tx, status, kept).await?;
+        let body = serde_json::to_string(answer).expect("answers are plain data");
+        Ok(json_response(status, body))
+    }
+}
+
+fn json_response(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// Reads a body of at most `limit` bytes.
+pub async fn read_body(body: Body, limit: usize) -> ApiResult<Bytes> {
+    axum::body::to_bytes(body, limit).await.map_err(|error| {
+        // The limit's own error is private to axum's body crate; its text is stable.
+        if std::error::Error::source(&error)
+            .is_some_and(|cause| cause.to_string().contains("limit"))
+        {
+            too_large(limit)
+        } else {
+            invalid_body("the body broke off before its end")
+        }
+    })
+}
+
+pub fn too_large(limit: usize) -> ApiError {
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        format!("the body has more than {limit} bytes"),
+    )
+}
+
+async fn read_json_body(headers: &HeaderMap, body: Body, limit: usize) -> ApiResult<Bytes> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(ApiError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            "send JSON, with `Content-Type: application/json`",
+        ));
+    }
+    read_body(body, limit).await
+}
+
+/// Parses JSON; the error names the field.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let field = error.path().to_string();
+        let message = error.inner().to_string();
+        let fault = Fault {
+            line: None,
+            field: (field != ".").then_some(field),
+            message: message.clone(),
+        };
+        invalid_body(message).with_errors(vec![fault])
+    })?;
+    reader
+        .end()
+        .map_err(|error| invalid_body(error.to_string()))?;
+    Ok(parsed)
+}

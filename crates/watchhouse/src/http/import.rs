@@ -1,0 +1,264 @@
+//! Importing a bank file.
+//!
+//! The body is spooled to disk as it comes, read once to find every fault, and read again into one
+//! transaction: memory stays small, a slow sender holds no transaction open, and a file is in the bank
+//! whole or not at all.
+
+use std::fs::File;
+use std::io::{BufReader, Seek as _, SeekFrom};
+
+use axum::body::Body;
+use axum::extract::{FromRequestParts as _, Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use futures::StreamExt as _;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::mpsc;
+use utoipa::{IntoParams, ToSchema};
+
+use super::banks::{follow, search_past};
+use super::error::{ApiError, ApiResult, Fault, internal, invalid_body, not_found};
+use super::extract::{Once, Params};
+use crate::app::App;
+use crate::auth::{Caller, Scope};
+use crate::bank_file::{Format, ReadError, Reader};
+use crate::hex;
+use crate::id::{BankId, Name as _};
+use crate::store::Tx;
+use crate::store::hashes::{NewHash, ROWS_A_STATEMENT};
+
+/// So many faults are listed; all are counted.
+const LISTED_FAULTS: usize = 100;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ImportQuery {
+    /// `plain`, `csv` or `jsonl`.
+    #[param(example = "csv")]
+    format: String,
+    /// Where it comes from, for lines that do not say. `import`, if nothing is said.
+    source: Option<String>,
+    /// What a bad line means: the file is refused, or the line is skipped. Refused, if nothing is said.
+    on_error: Option<OnError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    Refuse,
+    Skip,
+}
+
+/// What became of a bank file.
+#[derive(Serialize, ToSchema)]
+pub struct Import {
+    /// Hashes in the file.
+    read: u64,
+    /// Hashes that are new in the bank.
+    added: u64,
+    /// Hashes that the bank had, or the file had twice.
+    already_there: u64,
+    /// Lines that were skipped.
+    skipped: u64,
+    /// The first 100 of them, with why.
+    errors: Vec<Fault>,
+}
+
+/// What is wrong with a file.
+#[derive(Default)]
+struct Faults {
+    count: u64,
+    first: Vec<Fault>,
+}
+
+/// Import a bank file.
+///
+/// The body is the file. With one bad line nothing is imported, unless `on_error=skip`. The hashes can
+/// be matched when this answers, and the past is searched for them after.
+#[utoipa::path(post, path = "/banks/{id}/import", tag = "banks",
+    params(("id" = BankId, Path), ImportQuery),
+    request_body(content = String, content_type = "text/plain"),
+    responses((status = 200, body = Import)))]
+pub async fn import_bank_file(
+    State(app): State<App>,
+    Path(id): Path<BankId>,
+    request: Request,
+) -> ApiResult<Response> {
+    let (mut parts, body) = request.into_parts();
+    let caller = Caller::from_request_parts(&mut parts, &app).await?;
+    caller.require(Scope::BanksWrite)?;
+    let Params(query) = Params::<ImportQuery>::from_request_parts(&mut parts, &app).await?;
+    let format: Format = query
+        .format
+        .parse()
+        .map_err(|error| super::error::invalid("format", format!("{error}")))?;
+    let source = query.source.unwrap_or_else(|| "import".to_owned());
+    app.store
+        .read()
+        .await?
+        .bank(&id)
+        .await?
+        .ok_or_else(|| not_found("bank", &id))?;
+
+    let (file, digest) = spool(&app, body).await?;
+    let once = Once::new(&parts, &caller, digest)?;
+    let (file, faults) = find_faults(file, format).await?;
+    if faults.count > 0 && query.on_error != Some(OnError::Skip) {
+        return Err(refused(faults));
+    }
+
+    let mut tx = app.store.begin().await?;
+    if let Some(answer) = once.replayed(&mut tx).await? {
+        return Ok(answer);
+    }
+    let bank = tx.bank(&id).await?.ok_or_else(|| not_found("bank", &id))?;
+    let before = tx.last_number().await?;
+    let (read, added) = insert(&mut tx, &id, file, format, source.clone()).await?;
+    tx.bank_grew(&id, added).await?;
+    let details = json!({
+        "bank": bank.id.as_str(),
+        "source": source,
+        "sha256": hex::encode(&digest),
+        "read": read,
+        "added": added,
+        "skipped": faults.count,
+    });
+    tx.record(&caller.actor(), "bank.imported", details).await?;
+    if added > 0 {
+        let until = tx.last_number().await?;
+        search_past(&mut tx, before, until).await?;
+    }
+    let answer = Import {
+        read,
+        added,
+        already_there: read - added,
+        skipped: faults.count,
+        errors: faults.first,
+    };
+    let answer = once.answer(&mut tx, StatusCode::OK, &answer).await?;
+    tx.commit().await?;
+    follow(&app).await?;
+    Ok(answer)
+}
+
+/// Writes the body to an unnamed file as it comes.
+async fn spool(app: &App, body: Body) -> ApiResult<(File, [u8; 32])> {
+    let limit = app.config.banks.max_import_bytes;
+    let file = tempfile::tempfile_in(&app.config.data_dir).map_err(anyhow::Error::from)?;
+    let mut file = tokio::fs::File::from_std(file);
+    let mut hasher = Sha256::new();
+    let mut size = 0;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| invalid_body("the body broke off before its end"))?;
+        size += chunk.len() as u64;
+        if size > limit {
+            return Err(ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("the file has more than {limit} bytes"),
+            ));
+        }
+        hasher.update(&chunk);
+        file.write_all(&chunk).await.map_err(anyhow::Error::from)?;
+    }
+    file.flush().await.map_err(anyhow::Error::from)?;
+    Ok((file.into_std().await, hasher.finalize().into()))
+}
+
+fn rewound(mut file: &File, format: Format) -> std::io::Result<Reader<BufReader<&File>>> {
+    file.seek(SeekFrom::Start(0))?;
+    Ok(Reader::new(format, BufReader::with_capacity(1 << 20, file)))
+}
+
+async fn find_faults(file: File, format: Format) -> ApiResult<(File, Faults)> {
+    let read = tokio::task::spawn_blocking(move || {
+        let mut faults = Faults::default();
+        for record in rewound(&file, format)? {
+            match record {
+                Ok(_) => {}
+                Err(ReadError::Io { error, .. }) => return Err(error),
+                Err(ReadError::Line(fault) | ReadError::Header(fault)) => {
+                    faults.count += 1;
+                    if faults.first.len() < LISTED_FAULTS {
+                        let line = Some(fault.line);
+                        faults.first.push(Fault {
+                            line,
+                            field: None,
+                            message: fault.message,
+                        });
+                    }
+                }
+            }
+        }
+        Ok((file, faults))
+    });
+    let read = read.await.map_err(internal)?;
+    Ok(read.map_err(anyhow::Error::from)?)
+}
+
+fn refused(faults: Faults) -> ApiError {
+    let first = faults.first.first().map(|fault| {
+        format!(
+            "; line {}: {}",
+            fault.line.unwrap_or_default(),
+            fault.message
+        )
+    });
+    let message = format!(
+        "nothing was imported: {} bad {}{}; `on_error=skip` imports the other lines",
+        faults.count,
+        if faults.count == 1 { "line" } else { "lines" },
+        first.unwrap_or_default()
+    );
+    ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_lines", message).with_errors(faults.first)
+}
+
+/// Inserts every hash of the file. Returns how many there were and how many of them are new.
+async fn insert(
+    tx: &mut Tx,
+    bank: &BankId,
+    file: File,
+    format: Format,
+    source: String,
+) -> ApiResult<(u64, u64)> {
+    let (sender, mut receiver) = mpsc::channel::<Vec<NewHash>>(4);
+    let reader = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
+        let mut chunk = Vec::with_capacity(ROWS_A_STATEMENT);
+        // The faults were found before, and are skipped now or never came so far.
+        for record in rewound(&file, format)?.flatten() {
+            for hash in record.hashes {
+                chunk.push(NewHash {
+                    hash,
+                    source: record.source.clone().unwrap_or_else(|| source.clone()),
+                    external_id: record.external_id.clone(),
+                    category: record.category.clone(),
+                });
+                if chunk.len() == ROWS_A_STATEMENT {
+                    let full = std::mem::replace(&mut chunk, Vec::with_capacity(ROWS_A_STATEMENT));
+                    if sender.blocking_send(full).is_err() {
+                        // The other side has failed and says why.
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        let _ = sender.blocking_send(chunk);
+        Ok(())
+    });
+    let mut read = 0;
+    let mut added = 0;
+    while let Some(chunk) = receiver.recv().await {
+        read += chunk.len() as u64;
+        added += tx.insert_hashes(bank, &chunk).await?.added;
+    }
+    reader
+        .await
+        .map_err(internal)?
+        .map_err(anyhow::Error::from)?;
+    Ok((read, added))
+}

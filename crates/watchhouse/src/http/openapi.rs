@@ -1,0 +1,111 @@
+//! The OpenAPI 3.1 document. It is made from the handlers; here is what they share.
+
+use utoipa::Modify;
+use utoipa::OpenApi as _;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, HeaderBuilder, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Type,
+    schema::ObjectBuilder,
+};
+
+use super::error::Problem;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    components(schemas(Problem)),
+    modifiers(&Shared),
+    tags(
+        (name = "scan", description = "Is this known? The way of every upload."),
+        (name = "banks", description = "Named lists of hashes with one meaning, threshold and owner."),
+        (name = "items", description = "Content that matched, or could not be checked."),
+        (name = "accounts", description = "Whose it is, by the platform's own id."),
+        (name = "cases", description = "What one reviewer decides."),
+        (name = "decisions", description = "What was concluded, by whom, and why."),
+        (name = "actions", description = "What the platform is told to do, and what became of it."),
+        (name = "webhooks", description = "Signed as Standard Webhooks; every attempt can be seen."),
+        (name = "ledger", description = "The record that outsiders check: C2SP tlog-tiles."),
+        (name = "keys", description = "API keys, their scopes and their ends."),
+        (name = "health", description = "For machines that watch."),
+    )
+)]
+struct Document;
+
+struct Shared;
+
+impl Modify for Shared {
+    fn modify(&self, document: &mut OpenApi) {
+        document.info = InfoBuilder::new()
+            .title("Watchhouse")
+            .version(env!("CARGO_PKG_VERSION"))
+            .description(Some(DESCRIPTION))
+            .license(Some(
+                utoipa::openapi::LicenseBuilder::new()
+                    .name("Apache-2.0")
+                    .identifier(Some("Apache-2.0"))
+                    .build(),
+            ))
+            .build();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key: `Authorization: Bearer whk_…`"))
+            .build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(bearer));
+        document.security = Some(vec![SecurityRequirement::new("key", Vec::<String>::new())]);
+    }
+}
+
+const DESCRIPTION: &str = "\
+Knows what is listed, answers everyone who reports, proves what was done.
+
+Errors are RFC 9457 problem details; programs look at `code`, which never changes its meaning. \
+Lists come in pages, newest first: give a page's `next` as `after`. A POST that creates takes an \
+`Idempotency-Key`: repeated with the same key within 48 hours it answers the same and does nothing \
+twice. Times are RFC 3339 in UTC.";
+
+/// What the handlers' parts are added to.
+pub fn start() -> OpenApi {
+    Document::openapi()
+}
+
+/// Adds to every call what every call may answer, once and not at each handler.
+pub fn finish(mut document: OpenApi) -> OpenApi {
+    let problem = || {
+        let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        let request_id = HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .description(Some("Names this call in the server's log."))
+            .build();
+        ResponseBuilder::new()
+            .description("What was wrong")
+            .content("application/problem+json", content)
+            .header("x-request-id", request_id)
+            .build()
+    };
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            operation
+                .responses
+                .responses
+                .insert("default".to_owned(), RefOr::T(problem()));
+        }
+    }
+    document
+}
+
+/// The finished document, as the file `openapi.json` holds it.
+pub fn text() -> String {
+    let document = finish(super::routes().into_openapi());
+    let mut text = document
+        .to_pretty_json()
+        .expect("the document is plain data");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,542 @@
+//! Scanning: is this known?
+
+use std::time::Instant;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest as _, FromRequestParts as _, Multipart, Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use url::Url;
+use utoipa::{IntoParams, ToSchema};
+
+use super::banks::ListedHash;
+use super::error::{ApiError, ApiResult, invalid, invalid_body, unavailable};
+use super::extract::{Once, parse_json, read_body, too_large};
+use crate::app::App;
+use crate::auth::{Caller, Scope};
+use crate::clock::Timestamp;
+use crate::hex;
+use crate::id::{BankId, CaseId, ItemId, MatchId, SightingId};
+use crate::metrics::{CodeLabels, VerdictLabels};
+use crate::rules::Verdict;
+use crate::scan::{self, Checked, NewMatch, Recorded, Upload};
+use crate::store::cases::CaseReason;
+use crate::store::items::{NewItem, Surface};
+use crate::store::matches::ExplainedMatch;
+
+const LONGEST_ID: usize = 512;
+const LONGEST_TEXT: usize = 100_000;
+
+/// The item that the media belongs to.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ItemOfScan {
+    /// The platform's own name for it.
+    #[schema(example = "post-4711")]
+    id: String,
+    /// The platform's own name for whose it is.
+    account: Option<String>,
+    surface: Surface,
+    /// `post`, `message`, `profile` … `post`, if nothing is said.
+    kind: Option<String>,
+    /// Where a person can see it.
+    address: Option<String>,
+    text: Option<String>,
+}
+
+/// The item, where the body is the media itself.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ScanQuery {
+    /// The platform's own name for the item. Needed where the body is the media itself.
+    item: Option<String>,
+    /// The platform's own name for whose it is.
+    account: Option<String>,
+    /// Where the item is: `public`, `private` or `direct`. Needed where the body is the media itself.
+    surface: Option<Surface>,
+    /// `post`, `message`, `profile` … `post`, if nothing is said.
+    kind: Option<String>,
+}
+
+/// Media to be fetched.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScanOfAddress {
+    /// Of a host that the setting fetch.allow_hosts names.
+    address: String,
+    item: ItemOfScan,
+}
+
+/// The answer to a scan: a verdict with its reasons.
+#[derive(Serialize, ToSchema)]
+pub struct Scan {
+    id: SightingId,
+    scanned_at: Timestamp,
+    /// `allow`: publish. `hold`: show nobody until a person has decided. `block`: do not publish.
+    verdict: Verdict,
+    /// Empty for a plain `allow`.
+    reasons: Vec<Reason>,
+    media: Media,
+    /// Closest first; of each bank at most 16.
+    matches: Vec<FoundMatch>,
+    /// How many more there were.
+    more_matches: usize,
+    /// Null when nothing matched and nothing was wrong.
+    item: Option<NamedItem>,
+    /// The case in which a person looks at it.
+    case: Option<CaseId>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct NamedItem {
+    id: ItemId,
+    external_id: String,
+}
+
+/// What the media is.
+#[derive(Serialize, ToSchema)]
+pub struct Media {
+    sha256: String,
+    sha1: String,
+    md5: String,
+    size_bytes: u64,
+    /// Null when it could not be decoded.
+    format: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    frames: Vec<FrameOfMedia>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct FrameOfMedia {
+    index: u32,
+    pdq: String,
+    /// PDQ's quality, 0 to 100; below 50 it has too few features to compare.
+    quality: u32,
+}
+
+/// A rule, as verdicts name it.
+#[derive(Serialize, ToSchema)]
+pub struct NamedRule {
+    name: String,
+    version: u32,
+}
+
+/// Why a verdict is what it is.
+#[derive(Serialize, ToSchema)]
+pub struct Reason {
+    /// `rule`, `unjudged_match`, `rule_failed`, `index_not_ready`, or why it could not be decoded.
+    #[schema(example = "rule")]
+    code: String,
+    text: String,
+    rule: Option<NamedRule>,
+    #[serde(rename = "match")]
+    matching: Option<MatchId>,
+    scan: SightingId,
+}
+
+/// A match that explains itself.
+#[derive(Serialize, ToSchema)]
+pub struct FoundMatch {
+    id: MatchId,
+    bank: NamedBank,
+    kind: String,
+    /// In bits; 0 for a digest.
+    distance: u32,
+    /// The bank's threshold when the match was found.
+    threshold: u32,
+    /// How the picture had to be turned to match.
+    transform: String,
+    /// Which frame matched; null for a digest of the whole file.
+    frame: Option<u32>,
+    quality: Option<u32>,
+    /// What was met, from where, and since when it is known.
+    hash: ListedHash,
+    rule: Option<NamedRule>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct NamedBank {
+    id: BankId,
+    name: String,
+}
+
+fn named_rule((name, version): (String, u32)) -> NamedRule {
+    NamedRule { name, version }
+}
+
+impl From<CaseReason> for Reason {
+    fn from(reason: CaseReason) -> Reason {
+        Reason {
+            code: reason.code,
+            text: reason.text,
+            rule: reason.rule.map(named_rule),
+            matching: reason.match_id,
+            scan: reason.sighting_id,
+        }
+    }
+}
+
+impl From<ExplainedMatch> for FoundMatch {
+    fn from(explained: ExplainedMatch) -> FoundMatch {
+        let ExplainedMatch {
+            found,
+            hash,
+            bank_name,
+        } = explained;
+        FoundMatch {
+            id: found.id,
+            bank: NamedBank {
+                id: hash.bank_id.clone(),
+                name: bank_name,
+            },
+            kind: hash.hash.kind().as_str().to_owned(),
+            distance: found.distance,
+            threshold: found.threshold,
+            transform: found.transform,
+            frame: found.frame,
+            quality: found.quality,
+            hash: hash.into(),
+            rule: found.rule.map(named_rule),
+        }
+    }
+}
+
+impl From<NewMatch> for FoundMatch {
+    fn from(new: NewMatch) -> FoundMatch {
+        FoundMatch {
+            id: new.id,
+            bank: NamedBank {
+                id: new.bank.id,
+                name: new.bank.name,
+            },
+            kind: new.hash.hash.kind().as_str().to_owned(),
+            distance: new.distance,
+            threshold: new.threshold,
+            transform: new.transform.as_str().to_owned(),
+            frame: new.frame,
+            quality: new.quality,
+            hash: new.hash.into(),
+            rule: new.rule.map(named_rule),
+        }
+    }
+}
+
+impl Scan {
+    fn of(checked: Checked, recorded: Recorded) -> Scan {
+        let sighting = checked.sighting;
+        Scan {
+            id: sighting.id,
+            scanned_at: sighting.scanned_at,
+            verdict: checked.verdict,
+            reasons: checked.reasons.into_iter().map(Reason::from).collect(),
+            media: Media {
+                sha256: hex::encode(&sighting.sha256),
+                sha1: hex::encode(&sighting.sha1),
+                md5: hex::encode(&sighting.md5),
+                size_bytes: sighting.size_bytes,
+                format: sighting.format,
+                width: sighting.width,
+                height: sighting.height,
+                frames: sighting
+                    .frames
+                    .iter()
+                    .map(|frame| FrameOfMedia {
+                        index: frame.frame,
+                        pdq: hex::encode(&frame.pdq),
+                        quality: frame.quality,
+                    })
+                    .collect(),
+            },
+            matches: checked.matches.into_iter().map(FoundMatch::from).collect(),
+            more_matches: checked.more_matches,
+            item: recorded.item.map(|item| NamedItem {
+                id: item.id,
+                external_id: item.external_id,
+            }),
+            case: recorded.case,
+        }
+    }
+}
+
+/// Scan media.
+///
+/// Send the media itself with the item in the query, or `multipart/form-data` with the parts `item`
+/// (JSON) and `media`, or JSON with an address to fetch. The answer is durable when it arrives. What
+/// could not be checked is held, never allowed.
+#[utoipa::path(post, path = "/scan", tag = "scan", params(ScanQuery),
+    request_body(content(
+        (Vec<u8> = "application/octet-stream"),
+        (ScanForm = "multipart/form-data"),
+        (ScanOfAddress = "application/json"),
+    )),
+    responses((status = 200, body = Scan)))]
+pub async fn scan_media(State(app): State<App>, request: Request) -> ApiResult<Response> {
+    let began = Instant::now();
+    let (mut parts, body) = request.into_parts();
+    let caller = Caller::from_request_parts(&mut parts, &app).await?;
+    caller.require(Scope::Scan)?;
+    let _turn = app
+        .scan_turns
+        .clone()
+        .try_acquire_owned()
+        .map_err(|_| unavailable("too many scans wait already; hold the item and try again"))?;
+
+    let upload = read_upload(&app, &mut parts, body).await?;
+    check_item(&upload.item)?;
+    let once = Once::new(&parts, &caller, digest(&upload))?;
+    let surface = upload.item.surface;
+
+    let checked = scan::check(&app, upload).await?;
+    let answer = match record(&app, &caller, &once, checked.clone()).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            discard(&app, &checked).await;
+            return Err(error);
+        }
+    };
+    app.wake();
+    count(&app, &checked, surface, began);
+    Ok(answer)
+}
+
+/// The parts of a multipart scan.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is there for the OpenAPI document alone")]
+struct ScanForm {
+    item: ItemOfScan,
+    #[schema(format = Binary, value_type = String)]
+    media: Vec<u8>,
+}
+
+async fn record(app: &App, caller: &Caller, once: &Once, checked: Checked) -> ApiResult<Response> {
+    let mut tx = app.store.begin().await?;
+    if let Some(answer) = once.replayed(&mut tx).await? {
+        discard(app, &checked).await;
+        return Ok(answer);
+    }
+    let recorded = scan::record(&mut tx, &caller.actor(), &checked, false).await?;
+    let answer = once
+        .answer(&mut tx, StatusCode::OK, &Scan::of(checked, recorded))
+        .await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Forgets sealed bytes that no row will name.
+async fn discard(app: &App, checked: &Checked) {
+    if let Some((_, blob)) = &checked.evidence
+        && let Err(error) = app.vault.forget(blob).await
+    {
+        tracing::warn!("sealed bytes that no row names could not be deleted: {error:#}");
+    }
+}
+
+fn count(app: &App, checked: &Checked, surface: Surface, began: Instant) {
+    let labels = VerdictLabels {
+        verdict: checked.verdict.as_str().to_owned(),
+        surface: surface.as_str().to_owned(),
+    };
+    app.metrics.scans.get_or_create(&labels).inc();
+    app.metrics.matches.inc_by(checked.matches.len() as u64);
+    if let Some(code) = &checked.sighting.problem {
+        app.metrics
+            .unchecked
+            .get_or_create(&CodeLabels { code: code.clone() })
+            .inc();
+    }
+    app.metrics
+        .scan_seconds
+        .observe(began.elapsed().as_secs_f64());
+}
+
+/// What makes one scan the same as another, for idempotency.
+fn digest(upload: &Upload) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let item = format!("{:?}", upload.item);
+    hasher.update(u64::try_from(item.len()).unwrap_or(u64::MAX).to_be_bytes());
+    hasher.update(item);
+    hasher.update(&upload.media);
+    hasher.finalize().into()
+}
+
+fn check_item(item: &NewItem) -> ApiResult<()> {
+    if item.external_id.is_empty() || item.external_id.len() > LONGEST_ID {
+        return Err(invalid(
+            "item",
+            format!("an item's id has 1 to {LONGEST_ID} bytes"),
+        ));
+    }
+    if item.kind.is_empty() || item.kind.len() > 64 {
+        return Err(invalid("kind", "expected 1 to 64 bytes"));
+    }
+    let account = item.account_external_id.as_ref();
+    if account.is_some_and(|account| account.is_empty() || account.len() > LONGEST_ID) {
+        return Err(invalid(
+            "account",
+            format!("an account's id has 1 to {LONGEST_ID} bytes"),
+        ));
+    }
+    if item
+        .text
+        .as_ref()
+        .is_some_and(|text| text.len() > LONGEST_TEXT)
+    {
+        return Err(invalid(
+            "text",
+            format!("expected at most {LONGEST_TEXT} bytes"),
+        ));
+    }
+    if item
+        .address
+        .as_ref()
+        .is_some_and(|address| address.len() > 4_096)
+    {
+        return Err(invalid("address", "expected at most 4096 bytes"));
+    }
+    // PostgreSQL's text cannot hold it, and nobody means it.
+    let texts = [
+        Some(&item.external_id),
+        Some(&item.kind),
+        account,
+        item.text.as_ref(),
+        item.address.as_ref(),
+    ];
+    if texts.into_iter().flatten().any(|text| text.contains('\0')) {
+        return Err(invalid("item", "texts must not hold the character U+0000"));
+    }
+    Ok(())
+}
+
+impl From<ItemOfScan> for NewItem {
+    fn from(item: ItemOfScan) -> NewItem {
+        NewItem {
+            external_id: item.id,
+            kind: item.kind.unwrap_or_else(|| "post".to_owned()),
+            surface: item.surface,
+            account_external_id: item.account,
+            address: item.address,
+            text: item.text,
+        }
+    }
+}
+
+async fn read_upload(app: &App, parts: &mut Parts, body: Body) -> ApiResult<Upload> {
+    let kind = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = kind
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    let essence = essence.to_ascii_lowercase();
+    let Query(query) = Query::<ScanQuery>::from_request_parts(parts, app)
+        .await
+        .map_err(|rejection| {
+            ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid",
+                rejection.body_text(),
+            )
+        })?;
+    match essence.as_str() {
+        "multipart/form-data" => read_multipart(app, parts, body).await,
+        "application/json" => read_address(app, body).await,
+        _ => read_raw(app, query, body).await,
+    }
+}
+
+async fn read_raw(app: &App, query: ScanQuery, body: Body) -> ApiResult<Upload> {
+    let missing = |field: &str| {
+        invalid(
+            field,
+            "name it in the query, as in `?item=post-1&surface=public`",
+        )
+    };
+    let item = NewItem {
+        external_id: query.item.ok_or_else(|| missing("item"))?,
+        kind: query.kind.unwrap_or_else(|| "post".to_owned()),
+        surface: query.surface.ok_or_else(|| missing("surface"))?,
+        account_external_id: query.account,
+        address: None,
+        text: None,
+    };
+    let media = read_body(body, app.config.scan.max_bytes).await?;
+    Ok(Upload { item, media })
+}
+
+async fn read_address(app: &App, body: Body) -> ApiResult<Upload> {
+    let bytes = read_body(body, app.config.server.max_body_bytes).await?;
+    let scan: ScanOfAddress = parse_json(&bytes)?;
+    let url = Url::parse(&scan.address).map_err(|error| {
+        invalid(
+            "address",
+            format!("\"{}\" is no address: {error}", scan.address),
+        )
+    })?;
+    let media = app.outbound.fetch(&url).await?;
+    let mut item = NewItem::from(scan.item);
+    item.address.get_or_insert(scan.address);
+    Ok(Upload { item, media })
+}
+
+async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Upload> {
+    let limit = app.config.scan.max_bytes;
+    let mut request = Request::new(body);
+    *request.headers_mut() = parts.headers.clone();
+    let broken =
+        |error: &dyn std::fmt::Display| invalid_body(format!("the form cannot be read: {error}"));
+    let mut form = Multipart::from_request(request, app)
+        .await
+        .map_err(|error| broken(&error.body_text()))?;
+    let mut item: Option<ItemOfScan> = None;
+    let mut media: Option<Bytes> = None;
+    while let Some(mut field) = form
+        .next_field()
+        .await
+        .map_err(|error| broken(&error.body_text()))?
+    {
+        let name = field.name().unwrap_or_default().to_owned();
+        let limit = if name == "media" {
+            limit
+        } else {
+            app.config.server.max_body_bytes
+        };
+        let mut bytes = Vec::new();
+        while let Some(chunk) = field
+            .chunk()
+            .await
+            .map_err(|error| broken(&error.body_text()))?
+        {
+            if bytes.len() + chunk.len() > limit {
+                return Err(too_large(limit));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        let is_repeated = match name.as_str() {
+            "item" => item.replace(parse_json(&bytes)?).is_some(),
+            "media" => media.replace(Bytes::from(bytes)).is_some(),
+            _ => {
+                let message =
+                    format!("the form has a part \"{name}\"; expected `item` and `media`");
+                return Err(invalid_body(message));
+            }
+        };
+        if is_repeated {
+            return Err(invalid_body(format!("the form has two parts \"{name}\"")));
+        }
+    }
+    let item = item.ok_or_else(|| invalid_body("the form has no part `item` (JSON)"))?;
+    let media = media.ok_or_else(|| invalid_body("the form has no part `media` (the file)"))?;
+    Ok(Upload {
+        item: item.into(),
+        media,
+    })
+}

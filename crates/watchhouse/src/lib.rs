@@ -1,0 +1,25 @@
+//! Watchhouse: knows what is listed, answers everyone who reports, proves what was done.
+//!
+//! Modules in reading order; ARCHITECTURE.md has the map.
+
+pub mod app;
+pub mod auth;
+pub mod bank_file;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod hex;
+pub mod http;
+pub mod id;
+pub mod jobs;
+pub mod ledger;
+pub mod matcher;
+pub mod metrics;
+pub mod outbound;
+pub mod outbox;
+pub mod rules;
+pub mod sandbox;
+pub mod scan;
+pub mod secrets;
+pub mod store;
+pub mod vault;

@@ -1,0 +1,78 @@
+//! An upload's way: hashes, matches, judgement, and one transaction that writes what came of it.
+//!
+//! `check` finds out and changes nothing; `record` writes. It fails closed: what could not be decoded
+//! or looked up is a problem, and a problem holds the upload whatever the rules say.
+
+mod check;
+mod record;
+
+pub use check::{UNCHECKED_PRIORITY, UNCHECKED_QUEUE, check, judge, match_facts, media_facts};
+pub use record::record;
+
+use bytes::Bytes;
+use watchhouse_match::Transform;
+
+use crate::id::{CaseId, EvidenceId, MatchId};
+use crate::rules::Verdict;
+use crate::store::banks::Bank;
+use crate::store::cases::CaseReason;
+use crate::store::hashes::BankedHash;
+use crate::store::items::{Item, NewItem};
+use crate::store::sightings::Sighting;
+
+/// What the platform sent.
+#[derive(Clone, Debug)]
+pub struct Upload {
+    pub item: NewItem,
+    pub media: Bytes,
+}
+
+/// Why media could not be checked. `code` is part of the API.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub code: String,
+    pub text: String,
+}
+
+/// A match before it has a row.
+#[derive(Clone, Debug)]
+pub struct NewMatch {
+    pub id: MatchId,
+    pub bank: Bank,
+    pub hash: BankedHash,
+    /// In bits; 0 for a digest.
+    pub distance: u32,
+    pub threshold: u32,
+    pub transform: Transform,
+    /// None for a digest of the whole file.
+    pub frame: Option<u32>,
+    pub quality: Option<u32>,
+    /// The first rule that fired on it.
+    pub rule: Option<(String, u32)>,
+}
+
+/// Everything that is known of an upload, and nothing written yet.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    pub sighting: Sighting,
+    pub item: NewItem,
+    pub verdict: Verdict,
+    /// Matches that are recorded: the closest of each bank.
+    pub matches: Vec<NewMatch>,
+    /// How many more there were.
+    pub more_matches: usize,
+    pub reasons: Vec<CaseReason>,
+    /// Where a person should look, if one should.
+    pub queue: Option<String>,
+    pub priority: u32,
+    /// The sealed copy, if the rules asked for one.
+    pub evidence: Option<(EvidenceId, String)>,
+}
+
+/// What was written.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// None when nothing matched and nothing was wrong: then there is only the sighting.
+    pub item: Option<Item>,
+    pub case: Option<CaseId>,
+}

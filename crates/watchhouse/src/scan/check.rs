@@ -1,0 +1,338 @@
+//! Finding out: digests, decoding, looking up, judging.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use watchhouse_match::{Digests, Hash, Inspection, PdqHash, Transform};
+
+use super::{Checked, NewMatch, Problem, Upload};
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::id::{EvidenceId, MatchId, SightingId};
+use crate::matcher::Found;
+use crate::rules::{
+    AccountFacts, BankFacts, Facts, HashFacts, ItemFacts, Judgement, MatchFacts, MediaFacts,
+    Verdict,
+};
+use crate::store::cases::CaseReason;
+use crate::store::items::NewItem;
+use crate::store::sightings::{SeenFrame, Sighting};
+use crate::store::{Store, banks::Bank};
+
+/// Where a person looks at what could not be checked.
+pub const UNCHECKED_QUEUE: &str = "unchecked";
+pub const UNCHECKED_PRIORITY: u32 = 40;
+
+/// Of one bank's hashes that a media meets, the closest are recorded: a list full of near-duplicates
+/// would otherwise make thousands of matches of one upload.
+const MATCHES_A_BANK: usize = 16;
+
+/// One picture that was looked up.
+#[derive(Clone, Copy)]
+struct Query {
+    frame: u32,
+    quality: u32,
+    transform: Transform,
+}
+
+/// Finds out everything about an upload. What the rules want preserved is sealed when this returns.
+pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
+    let Upload { item, media } = upload;
+    let digests = digest(media.clone()).await?;
+    let (inspection, mut problems) = match app.sandbox.inspect(media.clone()).await {
+        Ok(inspection) => (Some(inspection), Vec::new()),
+        Err(refusal) => {
+            let problem = Problem {
+                code: refusal.code.to_owned(),
+                text: refusal.message,
+            };
+            (None, vec![problem])
+        }
+    };
+
+    let now = app.clock.now();
+    let mut sighting = sighting_of(app, now, &item, &digests, &inspection);
+    sighting.size_bytes = media.len() as u64;
+
+    let (pictures, queries) = pictures(&inspection, app.config.scan.turned);
+    let mut matches = Vec::new();
+    let mut more_matches = 0;
+    if app.matcher.is_ready() {
+        let found = look_up(app, digests.hashes(), pictures).await?;
+        (matches, more_matches) = explain(app, &found, &queries).await?;
+    } else {
+        problems.push(Problem {
+            code: "index_not_ready".to_owned(),
+            text: "the lists are still being loaded".to_owned(),
+        });
+    }
+
+    let facts = match_facts(&item, media_facts(&sighting), &matches, now);
+    let judgement = app.rules.judge(&facts);
+    let evidence = if judgement.preserve {
+        let id: EvidenceId = app.ids.make(now);
+        let blob = app.vault.keep(&id, media).await?;
+        Some((id, blob))
+    } else {
+        None
+    };
+    let mut checked = judge(sighting, item, matches, judgement, problems);
+    checked.more_matches = more_matches;
+    checked.evidence = evidence;
+    Ok(checked)
+}
+
+/// Puts matches, judgement and problems together: the verdict, its reasons, and where a person looks.
+pub fn judge(
+    mut sighting: Sighting,
+    item: NewItem,
+    mut matches: Vec<NewMatch>,
+    judgement: Judgement,
+    problems: Vec<Problem>,
+) -> Checked {
+    let mut verdict = judgement.verdict;
+    let mut queue = judgement.queue;
+    let mut priority = u32::from(judgement.priority);
+    let mut reasons = Vec::new();
+    for fired in judgement.fired {
+        let rule = (fired.rule, fired.version);
+        let match_id = fired.match_idx.map(|index| {
+            let matching = &mut matches[index];
+            matching.rule.get_or_insert_with(|| rule.clone());
+            matching.id.clone()
+        });
+        reasons.push(CaseReason {
+            sighting_id: sighting.id.clone(),
+            code: fired.cause.code().to_owned(),
+            text: fired.reason,
+            rule: Some(rule),
+            match_id,
+        });
+    }
+    if !problems.is_empty() {
+        verdict = verdict.max(Verdict::Hold);
+        priority = priority.max(UNCHECKED_PRIORITY);
+        queue.get_or_insert_with(|| UNCHECKED_QUEUE.to_owned());
+        sighting.problem = Some(problems[0].code.clone());
+    }
+    for problem in problems {
+        reasons.push(CaseReason {
+            sighting_id: sighting.id.clone(),
+            code: problem.code,
+            text: problem.text,
+            rule: None,
+            match_id: None,
+        });
+    }
+    sighting.verdict = verdict.as_str().to_owned();
+    Checked {
+        sighting,
+        item,
+        verdict,
+        matches,
+        more_matches: 0,
+        reasons,
+        queue,
+        priority,
+        evidence: None,
+    }
+}
+
+async fn digest(media: Bytes) -> anyhow::Result<Digests> {
+    Ok(tokio::task::spawn_blocking(move || Digests::of(&media)).await?)
+}
+
+fn sighting_of(
+    app: &App,
+    now: Timestamp,
+    item: &NewItem,
+    digests: &Digests,
+    inspection: &Option<Inspection>,
+) -> Sighting {
+    let frames = inspection.iter().flat_map(|inspection| &inspection.frames);
+    let id: SightingId = app.ids.make(now);
+    Sighting {
+        id,
+        scanned_at: now,
+        item_external_id: item.external_id.clone(),
+        item_kind: item.kind.clone(),
+        account_external_id: item.account_external_id.clone(),
+        surface: item.surface,
+        verdict: String::new(),
+        problem: None,
+        sha256: digests.sha256,
+        sha1: digests.sha1,
+        md5: digests.md5,
+        size_bytes: 0,
+        format: inspection
+            .as_ref()
+            .map(|inspection| inspection.format.as_str().to_owned()),
+        width: inspection.as_ref().map(|inspection| inspection.width),
+        height: inspection.as_ref().map(|inspection| inspection.height),
+        frames: frames
+            .map(|frame| SeenFrame {
+                frame: frame.index,
+                pdq: frame.pdq.hash.0,
+                quality: u32::from(frame.pdq.quality),
+            })
+            .collect(),
+    }
+}
+
+/// The pictures to look up: each frame as it is, and turned and mirrored if that is asked for.
+fn pictures(inspection: &Option<Inspection>, turned: bool) -> (Vec<PdqHash>, Vec<Query>) {
+    let frames = inspection.iter().flat_map(|inspection| &inspection.frames);
+    let ways = if turned { Transform::ALL.len() } else { 1 };
+    frames
+        .flat_map(|frame| {
+            frame
+                .dihedrals
+                .iter()
+                .zip(Transform::ALL)
+                .take(ways)
+                .map(|(hash, transform)| {
+                    let quality = u32::from(frame.pdq.quality);
+                    (
+                        *hash,
+                        Query {
+                            frame: frame.index,
+                            quality,
+                            transform,
+                        },
+                    )
+                })
+        })
+        .unzip()
+}
+
+async fn look_up(
+    app: &App,
+    digests: [Hash; 3],
+    pictures: Vec<PdqHash>,
+) -> anyhow::Result<Vec<Found>> {
+    let app = app.clone();
+    Ok(tokio::task::spawn_blocking(move || app.matcher.lookup(&digests, &pictures)).await?)
+}
+
+/// Reads what the hits met. A hash that was removed since the look-up is no match any more.
+async fn explain(
+    app: &App,
+    found: &[Found],
+    queries: &[Query],
+) -> anyhow::Result<(Vec<NewMatch>, usize)> {
+    let mut matches = Vec::new();
+    let mut more = 0;
+    if found.is_empty() {
+        return Ok((matches, more));
+    }
+    let mut banks: HashMap<String, (Bank, usize)> = HashMap::new();
+    let mut tx = Store::read(&app.store).await?;
+    for found in found {
+        let number = found.hit.entry.0;
+        let Some(hash) = tx
+            .hash(number)
+            .await?
+            .filter(|hash| hash.removed_at.is_none())
+        else {
+            continue;
+        };
+        let key = hash.bank_id.to_string();
+        if !banks.contains_key(&key) {
+            let Some(bank) = tx.bank(&hash.bank_id).await? else {
+                continue;
+            };
+            banks.insert(key.clone(), (bank, 0));
+        }
+        let (bank, n_matches) = banks.get_mut(&key).expect("it was put there above");
+        *n_matches += 1;
+        if *n_matches > MATCHES_A_BANK {
+            more += 1;
+            continue;
+        }
+        // The three digests come first; see `Matcher::lookup`.
+        let query = found.query.checked_sub(3).map(|index| queries[index]);
+        let id: MatchId = app.ids.make(app.clock.now());
+        matches.push(NewMatch {
+            id,
+            bank: bank.clone(),
+            hash,
+            distance: found.hit.distance,
+            threshold: found.hit.threshold,
+            transform: query.map_or(Transform::Original, |query| query.transform),
+            frame: query.map(|query| query.frame),
+            quality: query.map(|query| query.quality),
+            rule: None,
+        });
+    }
+    Ok((matches, more))
+}
+
+/// What the rules are told of the media.
+pub fn media_facts(sighting: &Sighting) -> MediaFacts {
+    let best = sighting.frames.iter().map(|frame| frame.quality).max();
+    MediaFacts {
+        format: sighting.format.clone(),
+        width: sighting.width,
+        height: sighting.height,
+        size_bytes: sighting.size_bytes,
+        sha256: crate::hex::encode(&sighting.sha256),
+        frames: u32::try_from(sighting.frames.len()).unwrap_or(u32::MAX),
+        quality: best.map(percent),
+    }
+}
+
+/// PDQ's quality, which is 0 to 100.
+fn percent(quality: u32) -> u8 {
+    u8::try_from(quality.min(100)).expect("100 fits")
+}
+
+/// What the rules are told.
+pub fn match_facts(
+    item: &NewItem,
+    media: MediaFacts,
+    matches: &[NewMatch],
+    now: Timestamp,
+) -> Facts {
+    let account = item
+        .account_external_id
+        .clone()
+        .map(|external_id| AccountFacts { external_id });
+    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Facts {
+        item: ItemFacts {
+            external_id: item.external_id.clone(),
+            kind: item.kind.clone(),
+            surface: item.surface,
+            text: item.text.clone(),
+        },
+        account,
+        media,
+        matches: matches
+            .iter()
+            .map(|matching| MatchFacts {
+                kind: matching.hash.hash.kind(),
+                distance: matching.distance,
+                threshold: matching.threshold,
+                transform: matching.transform,
+                quality: matching.quality.map(percent),
+                frame: matching.frame,
+                bank: BankFacts {
+                    id: matching.bank.id.to_string(),
+                    name: matching.bank.name.clone(),
+                    category: filled(&matching.bank.category),
+                    owner: filled(&matching.bank.owner),
+                },
+                hash: HashFacts {
+                    source: filled(&matching.hash.source),
+                    external_id: matching.hash.external_id.clone(),
+                    category: matching.hash.category.clone(),
+                    age_days: age_in_days(matching.hash.added_at, now),
+                },
+            })
+            .collect(),
+    }
+}
+
+fn age_in_days(added_at: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(now.duration_since(added_at).as_secs() / 86_400).unwrap_or(0)
+}

@@ -1,0 +1,176 @@
+//! Writing down: sighting, item, matches, case, evidence, ledger entry and jobs, in the caller's
+//! transaction.
+
+use serde_json::json;
+
+use super::{Checked, Recorded};
+use crate::hex;
+use crate::id::{CaseId, Name as _};
+use crate::outbox::{self, Event};
+use crate::store::cases::Subject;
+use crate::store::evidence::Evidence;
+use crate::store::items::Item;
+use crate::store::ledger::Actor;
+use crate::store::matches::Match;
+use crate::store::{Result, Tx};
+
+/// Writes what `check` found. The sighting's row MUST be there already when `is_past`, and is written
+/// otherwise.
+pub async fn record(
+    tx: &mut Tx,
+    actor: &Actor,
+    checked: &Checked,
+    is_past: bool,
+) -> Result<Recorded> {
+    if !is_past {
+        tx.insert_sighting(&checked.sighting).await?;
+    }
+    if checked.matches.is_empty() && checked.reasons.is_empty() {
+        return Ok(Recorded {
+            item: None,
+            case: None,
+        });
+    }
+
+    let item = tx.ensure_item(&checked.item).await?;
+    let case = match &checked.queue {
+        Some(queue) => Some(open_case(tx, checked, &item, queue).await?),
+        None => None,
+    };
+    for matching in &checked.matches {
+        let found = Match {
+            id: matching.id.clone(),
+            sighting_id: checked.sighting.id.clone(),
+            item_id: item.id.clone(),
+            case_id: case.as_ref().map(|(id, _)| id.clone()),
+            hash_number: matching.hash.number,
+            distance: matching.distance,
+            threshold: matching.threshold,
+            transform: matching.transform.as_str().to_owned(),
+            frame: matching.frame,
+            quality: matching.quality,
+            rule: matching.rule.clone(),
+            found_at: tx.now,
+        };
+        tx.insert_match(&found).await?;
+    }
+    record_scan(tx, actor, checked, &item, case.as_ref().map(|(id, _)| id)).await?;
+    if let Some((id, is_new)) = &case {
+        tx.add_case_reasons(id, &checked.reasons).await?;
+        if *is_new {
+            announce_case(tx, checked, &item, id).await?;
+        }
+        if let Some((evidence_id, blob)) = &checked.evidence {
+            let evidence = Evidence {
+                id: evidence_id.clone(),
+                item_id: item.id.clone(),
+                sighting_id: checked.sighting.id.clone(),
+                case_id: id.clone(),
+                sha256: checked.sighting.sha256,
+                size_bytes: checked.sighting.size_bytes,
+                blob: blob.clone(),
+                sealed_at: tx.now,
+            };
+            tx.insert_evidence(&evidence).await?;
+            let details = json!({
+                "evidence": evidence.id.as_str(),
+                "case": id.as_str(),
+                "sha256": hex::encode(&evidence.sha256),
+                "size_bytes": evidence.size_bytes,
+            });
+            tx.record(&Actor::System, "evidence.sealed", details)
+                .await?;
+        }
+    }
+    Ok(Recorded {
+        item: Some(item),
+        case: case.map(|(id, _)| id),
+    })
+}
+
+async fn open_case(
+    tx: &mut Tx,
+    checked: &Checked,
+    item: &Item,
+    queue: &str,
+) -> Result<(CaseId, bool)> {
+    let subject = Subject::Item(item.id.clone());
+    let (id, is_new) = tx.ensure_case(&subject, queue, checked.priority).await?;
+    if is_new {
+        let details = json!({
+            "case": id.as_str(),
+            "item": item.id.as_str(),
+            "queue": queue,
+            "priority": checked.priority,
+        });
+        tx.record(&Actor::System, "case.opened", details).await?;
+    }
+    Ok((id, is_new))
+}
+
+async fn record_scan(
+    tx: &mut Tx,
+    actor: &Actor,
+    checked: &Checked,
+    item: &Item,
+    case: Option<&CaseId>,
+) -> Result<()> {
+    let kind = if checked.matches.is_empty() {
+        "scan.unmatched"
+    } else {
+        "scan.matched"
+    };
+    let matches: Vec<_> = checked
+        .matches
+        .iter()
+        .map(|matching| {
+            json!({
+                "match": matching.id.as_str(),
+                "bank": matching.bank.id.as_str(),
+                "hash": matching.hash.number,
+                "distance": matching.distance,
+                "threshold": matching.threshold,
+            })
+        })
+        .collect();
+    let reasons: Vec<_> = checked
+        .reasons
+        .iter()
+        .map(|reason| match &reason.rule {
+            Some((rule, version)) => {
+                json!({ "code": reason.code, "rule": rule, "version": version })
+            }
+            None => json!({ "code": reason.code }),
+        })
+        .collect();
+    let details = json!({
+        "scan": checked.sighting.id.as_str(),
+        "item": item.id.as_str(),
+        "item_external_id": item.external_id,
+        "surface": item.surface.as_str(),
+        "sha256": hex::encode(&checked.sighting.sha256),
+        "verdict": checked.verdict.as_str(),
+        "reasons": reasons,
+        "matches": matches,
+        "more_matches": checked.more_matches,
+        "case": case.map(|id| id.as_str()),
+    });
+    tx.record(actor, kind, details).await?;
+    Ok(())
+}
+
+async fn announce_case(tx: &mut Tx, checked: &Checked, item: &Item, id: &CaseId) -> Result<()> {
+    let account = match &item.account_id {
+        Some(account) => tx.account(account).await?,
+        None => None,
+    };
+    let data = json!({
+        "case": id.as_str(),
+        "queue": checked.queue,
+        "priority": checked.priority,
+        "verdict": checked.verdict.as_str(),
+        "item": outbox::item_json(item),
+        "account": account.as_ref().map(outbox::account_json),
+    });
+    outbox::announce(tx, Event::CaseOpened, data).await
+}

@@ -1,0 +1,297 @@
+//! Cases: what one reviewer decides. Everything known about one subject, in one queue.
+//!
+//! There is at most one open case for a subject; the unique index `cases_open` says so. A claim is
+//! a lease: it lapses by itself, and nobody else can decide while it holds.
+
+use std::time::Duration;
+
+use crate::clock::{Timestamp, later};
+use crate::id::{AccountId, CaseId, ItemId, KeyId, MatchId, Name, SightingId};
+use crate::store::db::args;
+use crate::store::page::{Page, PageOf, name_of};
+use crate::store::{Error, Result, Row, Tx};
+
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub id: CaseId,
+    pub state: CaseState,
+    pub subject: Subject,
+    pub queue: String,
+    /// 0 to 100; higher is sooner.
+    pub priority: u32,
+    pub opened_at: Timestamp,
+    pub changed_at: Timestamp,
+    /// The last claim; it may have lapsed. See `claim_at`.
+    pub claim: Option<Claim>,
+    pub decided_at: Option<Timestamp>,
+}
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseState {
+    Open,
+    Decided,
+}
+
+/// What a case is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Item(ItemId),
+    Account(AccountId),
+}
+
+/// Who has a case, and until when.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub by: KeyId,
+    pub by_name: String,
+    pub since: Timestamp,
+    pub until: Timestamp,
+}
+
+/// Why a case exists, from one scan.
+#[derive(Clone, Debug)]
+pub struct CaseReason {
+    pub sighting_id: SightingId,
+    pub code: String,
+    pub text: String,
+    pub rule: Option<(String, u32)>,
+    pub match_id: Option<MatchId>,
+}
+
+impl CaseState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CaseState::Open => "open",
+            CaseState::Decided => "decided",
+        }
+    }
+}
+
+impl Subject {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Subject::Item(_) => "item",
+            Subject::Account(_) => "account",
+        }
+    }
+
+    pub fn id(&self) -> &str {
+        match self {
+            Subject::Item(id) => id.as_str(),
+            Subject::Account(id) => id.as_str(),
+        }
+    }
+}
+
+impl Case {
+    /// The claim that holds at this moment.
+    pub fn claim_at(&self, now: Timestamp) -> Option<&Claim> {
+        self.claim
+            .as_ref()
+            .filter(|claim| self.state == CaseState::Open && claim.until > now)
+    }
+
+    fn from_row(row: &Row) -> Result<Case> {
+        let state = match row.text("state")?.as_str() {
+            "open" => CaseState::Open,
+            "decided" => CaseState::Decided,
+            other => return Err(Error::Corrupt(format!("a case's state is \"{other}\""))),
+        };
+        let subject = match row.text("subject_kind")?.as_str() {
+            "item" => Subject::Item(row.id("subject_id")?),
+            "account" => Subject::Account(row.id("subject_id")?),
+            other => return Err(Error::Corrupt(format!("a case's subject is \"{other}\""))),
+        };
+        let claim = match row.optional_id("claimed_by")? {
+            None => None,
+            Some(by) => Some(Claim {
+                by,
+                by_name: row.text("claimed_by_name")?,
+                since: row.time("claimed_at")?,
+                until: row.time("lease_until")?,
+            }),
+        };
+        Ok(Case {
+            id: row.id("id")?,
+            state,
+            subject,
+            queue: row.text("queue")?,
+            priority: row.small("priority")?,
+            opened_at: row.time("opened_at")?,
+            changed_at: row.time("changed_at")?,
+            claim,
+            decided_at: row.optional_time("decided_at")?,
+        })
+    }
+}
+
+const OPEN: &str = "
+    INSERT INTO cases (id, state, subject_kind, subject_id, queue, priority, opened_at, changed_at)
+    VALUES ($1, 'open', $2, $3, $4, $5, $6, $6)
+    ON CONFLICT (subject_kind, subject_id) WHERE state = 'open' DO NOTHING";
+// A case only ever rises: a second, weaker reason does not push it down.
+const JOIN: &str = "
+    UPDATE cases SET queue = CASE WHEN $4 > priority THEN $3 ELSE queue END,
+                     priority = CASE WHEN $4 > priority THEN $4 ELSE priority END,
+                     changed_at = $5
+     WHERE subject_kind = $1 AND subject_id = $2 AND state = 'open'
+    RETURNING id";
+const BY_ID: &str = "
+    SELECT c.id, c.state, c.subject_kind, c.subject_id, c.queue, c.priority, c.opened_at,
+           c.changed_at, c.claimed_by, c.claimed_at, c.lease_until, c.decided_at,
+           k.name AS claimed_by_name
+      FROM cases c LEFT JOIN api_keys k ON k.id = c.claimed_by WHERE c.id = $1";
+const LIST: &str = "
+    SELECT c.id, c.state, c.subject_kind, c.subject_id, c.queue, c.priority, c.opened_at,
+           c.changed_at, c.claimed_by, c.claimed_at, c.lease_until, c.decided_at,
+           k.name AS claimed_by_name
+      FROM cases c LEFT JOIN api_keys k ON k.id = c.claimed_by
+     WHERE (CAST($1 AS TEXT) IS NULL OR c.id < $1)
+       AND (CAST($3 AS TEXT) IS NULL OR c.state = $3)
+       AND (CAST($4 AS TEXT) IS NULL OR c.queue = $4)
+       AND (CAST($5 AS TEXT) IS NULL OR c.subject_id = $5)
+       AND (CAST($6 AS BIGINT) IS NULL
+            OR $6 = CASE WHEN c.state = 'open' AND c.lease_until > $7 THEN 1 ELSE 0 END)
+     ORDER BY c.id DESC LIMIT $2";
+const INSERT_REASON: &str = "
+    INSERT INTO case_reasons (case_id, sighting_id, position, code, text, rule, rule_version, match_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const NEXT_POSITION: &str = "
+    SELECT COUNT(*) AS n FROM case_reasons WHERE case_id = $1 AND sighting_id = $2";
+const REASONS: &str = "
+    SELECT sighting_id, code, text, rule, rule_version, match_id
+      FROM case_reasons WHERE case_id = $1 ORDER BY sighting_id DESC, position LIMIT 200";
+const CLAIM: &str = "
+    UPDATE cases SET claimed_at = CASE WHEN claimed_by = $2 AND lease_until > $3
+                                       THEN claimed_at ELSE $3 END,
+                     claimed_by = $2, lease_until = $4
+     WHERE id = $1 AND state = 'open'
+       AND (claimed_by IS NULL OR claimed_by = $2 OR lease_until <= $3)";
+const RELEASE: &str = "
+    UPDATE cases SET claimed_by = NULL, claimed_at = NULL, lease_until = NULL
+     WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
+const DECIDE: &str = "
+    UPDATE cases SET state = 'decided', decided_at = $3, changed_at = $3
+     WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
+const COUNT_OPEN: &str = "SELECT COUNT(*) AS n FROM cases WHERE state = 'open'";
+
+/// Which cases a list asks for.
+#[derive(Clone, Debug, Default)]
+pub struct CaseFilter {
+    pub state: Option<CaseState>,
+    pub queue: Option<String>,
+    /// The id of an item or an account.
+    pub subject: Option<String>,
+    /// Whether somebody has it now.
+    pub is_claimed: Option<bool>,
+}
+
+impl Tx {
+    /// Opens a case on a subject, or joins the one that is open. True when it was opened.
+    pub async fn ensure_case(
+        &mut self,
+        subject: &Subject,
+        queue: &str,
+        priority: u32,
+    ) -> Result<(CaseId, bool)> {
+        let id: CaseId = self.make();
+        let now = self.now;
+        let args = args![&id, subject.kind(), subject.id(), queue, priority, now];
+        if self.execute(OPEN, args).await? == 1 {
+            return Ok((id, true));
+        }
+        let args = args![subject.kind(), subject.id(), queue, priority, now];
+        match self.optional(JOIN, args, |row| row.id("id")).await? {
+            Some(id) => Ok((id, false)),
+            // It was decided between the two statements; the next try opens a new one.
+            None => Err(Error::Unavailable(
+                "the case was decided at this moment".to_owned(),
+            )),
+        }
+    }
+
+    pub async fn add_case_reasons(&mut self, case: &CaseId, reasons: &[CaseReason]) -> Result<()> {
+        for reason in reasons {
+            let position = self
+                .one(NEXT_POSITION, args![case, &reason.sighting_id], |row| {
+                    row.int("n")
+                })
+                .await?;
+            let args = args![
+                case,
+                &reason.sighting_id,
+                position,
+                &reason.code,
+                &reason.text,
+                reason.rule.as_ref().map(|(name, _)| name),
+                reason.rule.as_ref().map(|(_, version)| *version),
+                reason.match_id.as_ref()
+            ];
+            self.execute(INSERT_REASON, args).await?;
+        }
+        Ok(())
+    }
+
+    /// Newest scan first, at most 200.
+    pub async fn case_reasons(&mut self, case: &CaseId) -> Result<Vec<CaseReason>> {
+        self.all(REASONS, args![case], |row| {
+            Ok(CaseReason {
+                sighting_id: row.id("sighting_id")?,
+                code: row.text("code")?,
+                text: row.text("text")?,
+                rule: row
+                    .optional_text("rule")?
+                    .zip(row.optional_small("rule_version")?),
+                match_id: row.optional_id("match_id")?,
+            })
+        })
+        .await
+    }
+
+    pub async fn case(&mut self, id: &CaseId) -> Result<Option<Case>> {
+        self.optional(BY_ID, args![id], Case::from_row).await
+    }
+
+    pub async fn cases(&mut self, filter: &CaseFilter, page: &Page) -> Result<PageOf<Case>> {
+        let now = self.now;
+        let args = args![
+            page.below(),
+            page.probe(),
+            filter.state.map(CaseState::as_str),
+            filter.queue.as_ref(),
+            filter.subject.as_ref(),
+            filter.is_claimed.map(i64::from),
+            now
+        ];
+        let rows = self.all(LIST, args, Case::from_row).await?;
+        Ok(page.cut(rows, |case| name_of(&case.id)))
+    }
+
+    /// Claims a case, or renews the claim. False when somebody else has it, or it is not open.
+    pub async fn claim_case(&mut self, id: &CaseId, by: &KeyId, lease: Duration) -> Result<bool> {
+        let now = self.now;
+        Ok(self
+            .execute(CLAIM, args![id, by, now, later(now, lease)])
+            .await?
+            == 1)
+    }
+
+    /// False when `by` does not have it.
+    pub async fn release_case(&mut self, id: &CaseId, by: &KeyId) -> Result<bool> {
+        let now = self.now;
+        Ok(self.execute(RELEASE, args![id, by, now]).await? == 1)
+    }
+
+    /// Closes a case that `by` has at this moment. Of two who try at once, one gets true.
+    pub async fn close_case(&mut self, id: &CaseId, by: &KeyId) -> Result<bool> {
+        let now = self.now;
+        Ok(self.execute(DECIDE, args![id, by, now]).await? == 1)
+    }
+
+    pub async fn open_case_count(&mut self) -> Result<u64> {
+        self.one(COUNT_OPEN, args![], |row| row.count("n")).await
+    }
+}

@@ -1,0 +1,209 @@
+//! Hashes in banks. A removed hash keeps its row, because matches point at it.
+
+use futures::stream::BoxStream;
+use watchhouse_match::hash::{Hash, HashKind};
+
+use crate::clock::Timestamp;
+use crate::id::BankId;
+use crate::store::db::{Args, args};
+use crate::store::page::{Page, PageOf};
+use crate::store::{Error, Result, Row, Tx};
+
+/// A hash as it lies in a bank.
+#[derive(Clone, Debug)]
+pub struct BankedHash {
+    /// Given out in order of commit, over all banks; never used again.
+    pub number: u64,
+    pub bank_id: BankId,
+    pub hash: Hash,
+    /// Where it came from: an exchange's or a file's name.
+    pub source: String,
+    /// The source's own name for it.
+    pub external_id: Option<String>,
+    pub category: Option<String>,
+    pub added_at: Timestamp,
+    pub removed_at: Option<Timestamp>,
+}
+
+/// A hash on its way into a bank.
+#[derive(Clone, Debug)]
+pub struct NewHash {
+    pub hash: Hash,
+    pub source: String,
+    pub external_id: Option<String>,
+    pub category: Option<String>,
+}
+
+/// A step that an index has to follow.
+#[derive(Clone, Debug)]
+pub struct IndexedHash {
+    pub number: u64,
+    pub bank_number: u32,
+    pub hash: Hash,
+}
+
+impl BankedHash {
+    pub(super) fn from_row(row: &Row) -> Result<BankedHash> {
+        Ok(BankedHash {
+            number: row.count("number")?,
+            bank_id: row.id("bank_id")?,
+            hash: read_hash(row)?,
+            source: row.text("source")?,
+            external_id: row.optional_text("external_id")?,
+            category: row.optional_text("category")?,
+            added_at: row.time("added_at")?,
+            removed_at: row.optional_time("removed_at")?,
+        })
+    }
+}
+
+impl IndexedHash {
+    fn from_row(row: &Row) -> Result<IndexedHash> {
+        Ok(IndexedHash {
+            number: row.count("number")?,
+            bank_number: row.small("bank_number")?,
+            hash: read_hash(row)?,
+        })
+    }
+}
+
+fn read_hash(row: &Row) -> Result<Hash> {
+    let kind: HashKind = row.parsed("kind")?;
+    Hash::from_bytes(kind, &row.bytes("value")?)
+        .map_err(|error| Error::Corrupt(format!("a hash's value: {error}")))
+}
+
+const BY_NUMBER: &str = "
+    SELECT number, bank_id, kind, value, source, external_id, category, added_at, removed_at
+      FROM hashes WHERE number = $1";
+const LIST: &str = "
+    SELECT number, bank_id, kind, value, source, external_id, category, added_at, removed_at
+      FROM hashes
+     WHERE bank_id = $1 AND removed_at IS NULL AND number < $2 ORDER BY number DESC LIMIT $3";
+const REMOVE: &str = "
+    UPDATE hashes SET removed_at = $3, removed_number = $4
+     WHERE number = $1 AND bank_id = $2 AND removed_at IS NULL";
+const ADDED: &str = "
+    SELECT h.number, b.number AS bank_number, h.kind, h.value
+      FROM hashes h JOIN banks b ON b.id = h.bank_id
+     WHERE h.number > $1 AND h.number <= $2 AND (h.removed_number IS NULL OR h.removed_number > $2)
+     ORDER BY h.number";
+const REMOVED: &str = "
+    SELECT number FROM hashes
+     WHERE removed_number > $1 AND removed_number <= $2 AND number <= $1";
+const LIVE_COUNT: &str = "SELECT COUNT(*) AS n FROM hashes WHERE removed_at IS NULL";
+
+/// Rows a statement: below SQLite's bound of 32,766 parameters, and enough to make the cost of a
+/// statement vanish.
+pub const ROWS_A_STATEMENT: usize = 512;
+
+impl Tx {
+    /// Adds hashes to a bank, at most `ROWS_A_STATEMENT`. Those that are there already stay as
+    /// they are. Returns the number of the first one given out and how many were new.
+    ///
+    /// The caller counts what it added with `bank_grew`.
+    pub async fn insert_hashes(&mut self, bank: &BankId, hashes: &[NewHash]) -> Result<Inserted> {
+        if hashes.is_empty() {
+            return Ok(Inserted {
+                first_number: 0,
+                added: 0,
+            });
+        }
+        let last = self.take_numbers(hashes.len() as u64).await?;
+        let first = last + 1 - hashes.len() as u64;
+        let now = self.now;
+        let mut args = Args::default();
+        let mut sql = String::from(
+            "INSERT INTO hashes (number, bank_id, kind, value, source, external_id, category, added_at) VALUES ",
+        );
+        for (i, new) in hashes.iter().enumerate() {
+            let p = i * 8;
+            let comma = if i == 0 { "" } else { ", " };
+            sql.push_str(&format!(
+                "{comma}(${}, ${}, ${}, ${}, ${}, ${}, ${}, ${})",
+                p + 1,
+                p + 2,
+                p + 3,
+                p + 4,
+                p + 5,
+                p + 6,
+                p + 7,
+                p + 8
+            ));
+            args.push(first + i as u64);
+            args.push(bank);
+            args.push(new.hash.kind().as_str());
+            args.push(new.hash.as_bytes());
+            args.push(&new.source);
+            args.push(new.external_id.as_ref());
+            args.push(new.category.as_ref());
+            args.push(now);
+        }
+        sql.push_str(" ON CONFLICT (bank_id, kind, value) WHERE removed_at IS NULL DO NOTHING");
+        let added = self.execute_built(sql, args).await?;
+        Ok(Inserted {
+            first_number: first,
+            added,
+        })
+    }
+
+    /// Keeps a bank's count of its hashes.
+    pub async fn bank_grew(&mut self, bank: &BankId, added: u64) -> Result<()> {
+        let added = i64::try_from(added).expect("no bank grows by 2^63");
+        self.count_bank_hashes(bank, added).await
+    }
+
+    pub async fn hash(&mut self, number: u64) -> Result<Option<BankedHash>> {
+        self.optional(BY_NUMBER, args![number], BankedHash::from_row)
+            .await
+    }
+
+    pub async fn hashes(&mut self, bank: &BankId, page: &Page) -> Result<PageOf<BankedHash>> {
+        let below = page
+            .after
+            .as_deref()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(i64::MAX);
+        let rows = self
+            .all(LIST, args![bank, below, page.probe()], BankedHash::from_row)
+            .await?;
+        Ok(page.cut(rows, |hash| hash.number.to_string()))
+    }
+
+    /// False if the bank has no such hash, or no longer.
+    pub async fn remove_hash(&mut self, bank: &BankId, number: u64) -> Result<bool> {
+        let removed_number = self.take_numbers(1).await?;
+        let now = self.now;
+        if self
+            .execute(REMOVE, args![number, bank, now, removed_number])
+            .await?
+            == 0
+        {
+            return Ok(false);
+        }
+        self.count_bank_hashes(bank, -1).await?;
+        Ok(true)
+    }
+
+    /// Hashes added after the number `since`, up to and with `until`, and still there then.
+    pub fn hashes_added(&mut self, since: u64, until: u64) -> BoxStream<'_, Result<IndexedHash>> {
+        self.stream(ADDED, args![since, until], IndexedHash::from_row)
+    }
+
+    /// Numbers of hashes that were there at `since` and are gone at `until`.
+    pub async fn hashes_removed(&mut self, since: u64, until: u64) -> Result<Vec<u64>> {
+        self.all(REMOVED, args![since, until], |row| row.count("number"))
+            .await
+    }
+
+    pub async fn live_hash_count(&mut self) -> Result<u64> {
+        self.one(LIVE_COUNT, args![], |row| row.count("n")).await
+    }
+}
+
+/// What became of an insertion.
+#[derive(Clone, Copy, Debug)]
+pub struct Inserted {
+    pub first_number: u64,
+    pub added: u64,
+}

@@ -1,0 +1,128 @@
+//! Work to be done after a commit. Enqueued in the transaction that makes it necessary, deleted in
+//! the transaction that did it; in between it may run twice.
+
+use std::time::Duration;
+
+use crate::clock::{Timestamp, later};
+use crate::id::JobId;
+use crate::store::db::args;
+use crate::store::{Dialect, Result, Row, Tx};
+
+/// A job as it is kept.
+#[derive(Clone, Debug)]
+pub struct QueuedJob {
+    pub id: JobId,
+    pub name: String,
+    /// JSON.
+    pub payload: String,
+    /// Tries that were begun, this one counted.
+    pub attempts: u32,
+}
+
+impl QueuedJob {
+    fn from_row(row: &Row) -> Result<QueuedJob> {
+        Ok(QueuedJob {
+            id: row.id("id")?,
+            name: row.text("name")?,
+            payload: row.text("payload")?,
+            attempts: row.small("attempts")?,
+        })
+    }
+}
+
+const INSERT: &str = "
+    INSERT INTO jobs (id, name, payload, run_at, attempts, created_at) VALUES ($1, $2, $3, $4, 0, $5)";
+// Dialect: SQLite's writer is alone and knows no row locks.
+const CLAIM_SQLITE: &str = "
+    UPDATE jobs SET attempts = attempts + 1, lease_until = $2
+     WHERE id = (SELECT id FROM jobs
+                  WHERE dead_at IS NULL AND run_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+                  ORDER BY run_at, id LIMIT 1)
+    RETURNING id, name, payload, attempts";
+const CLAIM_POSTGRES: &str = "
+    UPDATE jobs SET attempts = attempts + 1, lease_until = $2
+     WHERE id = (SELECT id FROM jobs
+                  WHERE dead_at IS NULL AND run_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+                  ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+    RETURNING id, name, payload, attempts";
+const DELETE: &str = "DELETE FROM jobs WHERE id = $1";
+const PUT_BACK: &str = "
+    UPDATE jobs SET run_at = $2, lease_until = NULL, problem = $3 WHERE id = $1";
+const DEFER: &str = "
+    UPDATE jobs SET run_at = $2, lease_until = NULL, attempts = attempts - 1 WHERE id = $1";
+const BURY: &str = "UPDATE jobs SET dead_at = $2, lease_until = NULL, problem = $3 WHERE id = $1";
+const RELEASE_ALL: &str = "UPDATE jobs SET lease_until = NULL WHERE lease_until IS NOT NULL";
+const NEXT_AT: &str = "
+    SELECT MIN(CASE WHEN lease_until IS NULL THEN run_at ELSE lease_until END) AS at
+      FROM jobs WHERE dead_at IS NULL";
+const COUNT: &str = "SELECT COUNT(*) AS n FROM jobs WHERE dead_at IS NULL";
+const COUNT_DEAD: &str = "SELECT COUNT(*) AS n FROM jobs WHERE dead_at IS NOT NULL";
+
+impl Tx {
+    pub async fn insert_job(&mut self, name: &str, payload: &str, run_at: Timestamp) -> Result<()> {
+        let id: JobId = self.make();
+        let now = self.now;
+        self.execute(INSERT, args![&id, name, payload, run_at, now])
+            .await?;
+        Ok(())
+    }
+
+    /// Takes the job that has been due longest, for as long as `lease`.
+    pub async fn claim_job(&mut self, lease: Duration) -> Result<Option<QueuedJob>> {
+        let now = self.now;
+        let sql = match self.dialect {
+            Dialect::Sqlite => CLAIM_SQLITE,
+            Dialect::Postgres => CLAIM_POSTGRES,
+        };
+        self.optional(sql, args![now, later(now, lease)], QueuedJob::from_row)
+            .await
+    }
+
+    pub async fn delete_job(&mut self, id: &JobId) -> Result<()> {
+        self.execute(DELETE, args![id]).await?;
+        Ok(())
+    }
+
+    /// Sets a job that failed to run again at `run_at`.
+    pub async fn put_back_job(
+        &mut self,
+        id: &JobId,
+        run_at: Timestamp,
+        problem: &str,
+    ) -> Result<()> {
+        self.execute(PUT_BACK, args![id, run_at, problem]).await?;
+        Ok(())
+    }
+
+    /// Sets a job that could not begin to run at `run_at`; this try is not counted.
+    pub async fn defer_job(&mut self, id: &JobId, run_at: Timestamp) -> Result<()> {
+        self.execute(DEFER, args![id, run_at]).await?;
+        Ok(())
+    }
+
+    /// Gives a job up. The row stays, to be seen.
+    pub async fn bury_job(&mut self, id: &JobId, problem: &str) -> Result<()> {
+        let now = self.now;
+        self.execute(BURY, args![id, now, problem]).await?;
+        Ok(())
+    }
+
+    /// Makes the jobs of a process that was killed due at once. Only for SQLite at start, where no
+    /// other process can be at work.
+    pub async fn release_jobs(&mut self) -> Result<u64> {
+        self.execute(RELEASE_ALL, args![]).await
+    }
+
+    /// When the next job is due, if there is one.
+    pub async fn next_job_at(&mut self) -> Result<Option<Timestamp>> {
+        self.one(NEXT_AT, args![], |row| row.optional_time("at"))
+            .await
+    }
+
+    /// How many jobs wait, and how many were given up.
+    pub async fn job_counts(&mut self) -> Result<(u64, u64)> {
+        let waiting = self.one(COUNT, args![], |row| row.count("n")).await?;
+        let dead = self.one(COUNT_DEAD, args![], |row| row.count("n")).await?;
+        Ok((waiting, dead))
+    }
+}

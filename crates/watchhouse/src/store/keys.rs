@@ -1,0 +1,106 @@
+//! API keys: who may call, and what they may do.
+
+use crate::clock::Timestamp;
+use crate::id::KeyId;
+use crate::store::db::args;
+use crate::store::page::{Page, PageOf, name_of};
+use crate::store::{Result, Row, Tx};
+
+/// A key as it is kept: the secret only as its SHA-256, which is enough for 256 random bits.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    pub id: KeyId,
+    pub name: String,
+    pub secret_digest: [u8; 32],
+    /// Names of scopes; see `auth::Scope`.
+    pub scopes: Vec<String>,
+    /// Calls a second; None means the settings' default.
+    pub rate_per_second: Option<u32>,
+    pub burst: Option<u32>,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+    /// To the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+const INSERT: &str = "
+    INSERT INTO api_keys (id, name, secret_digest, scopes, rate_per_second, burst, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const BY_ID: &str = "
+    SELECT id, name, secret_digest, scopes, rate_per_second, burst, created_at, expires_at,
+           revoked_at, last_used_at
+      FROM api_keys WHERE id = $1";
+const LIST: &str = "
+    SELECT id, name, secret_digest, scopes, rate_per_second, burst, created_at, expires_at,
+           revoked_at, last_used_at
+      FROM api_keys WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
+const ANY: &str = "SELECT COUNT(*) AS n FROM (SELECT id FROM api_keys LIMIT 1) AS first";
+const REVOKE: &str = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+const TOUCH: &str = "UPDATE api_keys SET last_used_at = $2 WHERE id = $1";
+
+impl ApiKey {
+    fn from_row(row: &Row) -> Result<ApiKey> {
+        Ok(ApiKey {
+            id: row.id("id")?,
+            name: row.text("name")?,
+            secret_digest: row.array("secret_digest")?,
+            scopes: row.json("scopes")?,
+            rate_per_second: row.optional_small("rate_per_second")?,
+            burst: row.optional_small("burst")?,
+            created_at: row.time("created_at")?,
+            expires_at: row.optional_time("expires_at")?,
+            revoked_at: row.optional_time("revoked_at")?,
+            last_used_at: row.optional_time("last_used_at")?,
+        })
+    }
+}
+
+impl Tx {
+    pub async fn insert_key(&mut self, key: &ApiKey) -> Result<()> {
+        let scopes = serde_json::to_string(&key.scopes).expect("a list of names is JSON");
+        self.execute(
+            INSERT,
+            args![
+                &key.id,
+                &key.name,
+                key.secret_digest.as_slice(),
+                scopes,
+                key.rate_per_second,
+                key.burst,
+                key.created_at,
+                key.expires_at
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    pub async fn key(&mut self, id: &KeyId) -> Result<Option<ApiKey>> {
+        self.optional(BY_ID, args![id], ApiKey::from_row).await
+    }
+
+    pub async fn keys(&mut self, page: &Page) -> Result<PageOf<ApiKey>> {
+        let rows = self
+            .all(LIST, args![page.below(), page.probe()], ApiKey::from_row)
+            .await?;
+        Ok(page.cut(rows, |key| name_of(&key.id)))
+    }
+
+    /// True once any key was ever made.
+    pub async fn has_keys(&mut self) -> Result<bool> {
+        Ok(self.one(ANY, args![], |row| row.int("n")).await? > 0)
+    }
+
+    /// False if it was revoked already; the first time stands.
+    pub async fn revoke_key(&mut self, id: &KeyId) -> Result<bool> {
+        let now = self.now;
+        Ok(self.execute(REVOKE, args![id, now]).await? == 1)
+    }
+
+    pub async fn touch_key(&mut self, id: &KeyId) -> Result<()> {
+        let now = self.now;
+        self.execute(TOUCH, args![id, now]).await?;
+        Ok(())
+    }
+}

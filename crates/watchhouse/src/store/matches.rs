@@ -1,0 +1,128 @@
+//! Matches: a media's hash met a bank's hash, at a distance.
+
+use crate::clock::Timestamp;
+use crate::id::{CaseId, ItemId, MatchId, SightingId};
+use crate::store::db::args;
+use crate::store::hashes::BankedHash;
+use crate::store::{Result, Row, Tx};
+
+#[derive(Clone, Debug)]
+pub struct Match {
+    pub id: MatchId,
+    pub sighting_id: SightingId,
+    pub item_id: ItemId,
+    pub case_id: Option<CaseId>,
+    pub hash_number: u64,
+    /// In bits; 0 for a digest.
+    pub distance: u32,
+    /// The bank's threshold when the match was found.
+    pub threshold: u32,
+    /// How the media had to be turned to match.
+    pub transform: String,
+    /// Which picture of an animation; None for a digest of the whole file.
+    pub frame: Option<u32>,
+    /// PDQ's quality of that picture, 0 to 100.
+    pub quality: Option<u32>,
+    /// The rule that judged it, with its version.
+    pub rule: Option<(String, u32)>,
+    pub found_at: Timestamp,
+}
+
+/// A match with what it met: what is needed to explain it.
+#[derive(Clone, Debug)]
+pub struct ExplainedMatch {
+    pub found: Match,
+    pub hash: BankedHash,
+    pub bank_name: String,
+}
+
+impl ExplainedMatch {
+    fn from_row(row: &Row) -> Result<ExplainedMatch> {
+        let rule = row
+            .optional_text("rule")?
+            .zip(row.optional_small("rule_version")?);
+        Ok(ExplainedMatch {
+            found: Match {
+                id: row.id("id")?,
+                sighting_id: row.id("sighting_id")?,
+                item_id: row.id("item_id")?,
+                case_id: row.optional_id("case_id")?,
+                hash_number: row.count("number")?,
+                distance: row.small("distance")?,
+                threshold: row.small("threshold")?,
+                transform: row.text("transform")?,
+                frame: row.optional_small("frame")?,
+                quality: row.optional_small("quality")?,
+                rule,
+                found_at: row.time("found_at")?,
+            },
+            hash: BankedHash::from_row(row)?,
+            bank_name: row.text("bank_name")?,
+        })
+    }
+}
+
+const INSERT: &str = "
+    INSERT INTO matches (id, sighting_id, item_id, case_id, hash_number, distance, threshold,
+                         transform, frame, quality, rule, rule_version, found_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+const OF_ITEM: &str = "
+    SELECT m.id, m.sighting_id, m.item_id, m.case_id, m.distance, m.threshold, m.transform, m.frame,
+           m.quality, m.rule, m.rule_version, m.found_at, h.number, h.bank_id, h.kind, h.value,
+           h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
+      FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
+     WHERE m.item_id = $1 ORDER BY m.id DESC LIMIT 200";
+const OF_CASE: &str = "
+    SELECT m.id, m.sighting_id, m.item_id, m.case_id, m.distance, m.threshold, m.transform, m.frame,
+           m.quality, m.rule, m.rule_version, m.found_at, h.number, h.bank_id, h.kind, h.value,
+           h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
+      FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
+     WHERE m.case_id = $1 ORDER BY m.id DESC LIMIT 200";
+const IS_KNOWN: &str = "
+    SELECT COUNT(*) AS n FROM matches WHERE sighting_id = $1 AND hash_number = $2";
+
+impl Tx {
+    pub async fn insert_match(&mut self, found: &Match) -> Result<()> {
+        let args = args![
+            &found.id,
+            &found.sighting_id,
+            &found.item_id,
+            found.case_id.as_ref(),
+            found.hash_number,
+            found.distance,
+            found.threshold,
+            &found.transform,
+            found.frame,
+            found.quality,
+            found.rule.as_ref().map(|(name, _)| name),
+            found.rule.as_ref().map(|(_, version)| *version),
+            found.found_at
+        ];
+        self.execute(INSERT, args).await?;
+        Ok(())
+    }
+
+    /// Newest first, at most 200.
+    pub async fn matches_of_item(&mut self, item: &ItemId) -> Result<Vec<ExplainedMatch>> {
+        self.all(OF_ITEM, args![item], ExplainedMatch::from_row)
+            .await
+    }
+
+    /// Newest first, at most 200.
+    pub async fn matches_of_case(&mut self, case: &CaseId) -> Result<Vec<ExplainedMatch>> {
+        self.all(OF_CASE, args![case], ExplainedMatch::from_row)
+            .await
+    }
+
+    /// True when this sighting was already found to match this hash.
+    pub async fn is_match_known(
+        &mut self,
+        sighting: &SightingId,
+        hash_number: u64,
+    ) -> Result<bool> {
+        Ok(self
+            .one(IS_KNOWN, args![sighting, hash_number], |row| row.int("n"))
+            .await?
+            > 0)
+    }
+}

@@ -1,0 +1,175 @@
+//! Sightings: the hashes of every media ever scanned, kept without the media.
+
+use crate::clock::Timestamp;
+use crate::id::SightingId;
+use crate::store::db::args;
+use crate::store::items::{NewItem, Surface};
+use crate::store::{Result, Row, Tx};
+
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    pub id: SightingId,
+    pub scanned_at: Timestamp,
+    pub item_external_id: String,
+    pub item_kind: String,
+    pub account_external_id: Option<String>,
+    pub surface: Surface,
+    /// The verdict that was given: `allow`, `hold` or `block`.
+    pub verdict: String,
+    /// Why the media could not be checked, if it could not.
+    pub problem: Option<String>,
+    pub sha256: [u8; 32],
+    pub sha1: [u8; 20],
+    pub md5: [u8; 16],
+    pub size_bytes: u64,
+    pub format: Option<String>,
+    pub width: Option<u32>,
+    pub height: Option<u32>,
+    /// Empty when the media is no picture or could not be decoded.
+    pub frames: Vec<SeenFrame>,
+}
+
+/// One picture of a media: most have one, an animation has many.
+#[derive(Clone, Debug)]
+pub struct SeenFrame {
+    pub frame: u32,
+    pub pdq: [u8; 32],
+    /// 0 to 100.
+    pub quality: u32,
+}
+
+impl Sighting {
+    fn from_row(row: &Row) -> Result<Sighting> {
+        Ok(Sighting {
+            id: row.id("id")?,
+            scanned_at: row.time("scanned_at")?,
+            item_external_id: row.text("item_external_id")?,
+            item_kind: row.text("item_kind")?,
+            account_external_id: row.optional_text("account_external_id")?,
+            surface: row.parsed("surface")?,
+            verdict: row.text("verdict")?,
+            problem: row.optional_text("problem")?,
+            sha256: row.array("sha256")?,
+            sha1: row.array("sha1")?,
+            md5: row.array("md5")?,
+            size_bytes: row.count("size_bytes")?,
+            format: row.optional_text("format")?,
+            width: row.optional_small("width")?,
+            height: row.optional_small("height")?,
+            frames: Vec::new(),
+        })
+    }
+
+    /// What the platform said of the item, as far as a sighting keeps it.
+    pub fn item(&self) -> NewItem {
+        NewItem {
+            external_id: self.item_external_id.clone(),
+            kind: self.item_kind.clone(),
+            surface: self.surface,
+            account_external_id: self.account_external_id.clone(),
+            address: None,
+            text: None,
+        }
+    }
+}
+
+const INSERT: &str = "
+    INSERT INTO sightings (id, scanned_at, item_external_id, item_kind, account_external_id, surface,
+                           verdict, problem, sha256, sha1, md5, size_bytes, format, width, height)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+const INSERT_FRAME: &str = "
+    INSERT INTO sighting_frames (sighting_id, frame, pdq, quality) VALUES ($1, $2, $3, $4)";
+const BY_ID: &str = "
+    SELECT id, scanned_at, item_external_id, item_kind, account_external_id, surface, verdict,
+           problem, sha256, sha1, md5, size_bytes, format, width, height
+      FROM sightings WHERE id = $1";
+const FRAMES: &str =
+    "SELECT frame, pdq, quality FROM sighting_frames WHERE sighting_id = $1 ORDER BY frame";
+const DIGESTS_AFTER: &str =
+    "SELECT id, sha256, sha1, md5 FROM sightings WHERE id > $1 ORDER BY id LIMIT $2";
+const FRAMES_BETWEEN: &str = "
+    SELECT sighting_id, frame, pdq, quality FROM sighting_frames
+     WHERE sighting_id > $1 AND sighting_id <= $2";
+
+/// The digests of one sighting, for a search of the past.
+#[derive(Clone, Debug)]
+pub struct SeenDigests {
+    pub id: SightingId,
+    pub sha256: [u8; 32],
+    pub sha1: [u8; 20],
+    pub md5: [u8; 16],
+}
+
+impl Tx {
+    pub async fn insert_sighting(&mut self, sighting: &Sighting) -> Result<()> {
+        let args = args![
+            &sighting.id,
+            sighting.scanned_at,
+            &sighting.item_external_id,
+            &sighting.item_kind,
+            sighting.account_external_id.as_ref(),
+            sighting.surface.as_str(),
+            &sighting.verdict,
+            sighting.problem.as_ref(),
+            sighting.sha256.as_slice(),
+            sighting.sha1.as_slice(),
+            sighting.md5.as_slice(),
+            sighting.size_bytes,
+            sighting.format.as_ref(),
+            sighting.width,
+            sighting.height
+        ];
+        self.execute(INSERT, args).await?;
+        for frame in &sighting.frames {
+            let args = args![
+                &sighting.id,
+                frame.frame,
+                frame.pdq.as_slice(),
+                frame.quality
+            ];
+            self.execute(INSERT_FRAME, args).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn sighting(&mut self, id: &SightingId) -> Result<Option<Sighting>> {
+        let Some(mut sighting) = self.optional(BY_ID, args![id], Sighting::from_row).await? else {
+            return Ok(None);
+        };
+        sighting.frames = self.all(FRAMES, args![id], read_frame).await?;
+        Ok(Some(sighting))
+    }
+
+    /// The digests of sightings after `after`, oldest first, at most `limit`.
+    pub async fn digests_after(&mut self, after: &str, limit: u32) -> Result<Vec<SeenDigests>> {
+        self.all(DIGESTS_AFTER, args![after, limit], |row| {
+            Ok(SeenDigests {
+                id: row.id("id")?,
+                sha256: row.array("sha256")?,
+                sha1: row.array("sha1")?,
+                md5: row.array("md5")?,
+            })
+        })
+        .await
+    }
+
+    /// The frames of sightings after `after`, up to and with `until`.
+    pub async fn frames_between(
+        &mut self,
+        after: &str,
+        until: &SightingId,
+    ) -> Result<Vec<(SightingId, SeenFrame)>> {
+        self.all(FRAMES_BETWEEN, args![after, until], |row| {
+            Ok((row.id("sighting_id")?, read_frame(row)?))
+        })
+        .await
+    }
+}
+
+fn read_frame(row: &Row) -> Result<SeenFrame> {
+    Ok(SeenFrame {
+        frame: row.small("frame")?,
+        pdq: row.array("pdq")?,
+        quality: row.small("quality")?,
+    })
+}

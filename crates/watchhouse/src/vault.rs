@@ -1,0 +1,54 @@
+//! The vault: sealed copies of media, written before anyone is told a verdict.
+//!
+//! First form: evidence is captured and sealed to this installation's identity. Bytes are written and
+//! synced before the row that names them, so a row never points at nothing; bytes without a row are
+//! what a crash between the two leaves, and harm nobody.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as BlobPath;
+use object_store::{ObjectStoreExt as _, PutPayload};
+
+use crate::id::{EvidenceId, Name as _};
+use crate::secrets::Secrets;
+
+pub struct Vault {
+    blobs: LocalFileSystem,
+    secrets: Secrets,
+}
+
+impl Vault {
+    pub fn open(directory: &Path, secrets: Secrets) -> anyhow::Result<Vault> {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("making the directory \"{}\"", directory.display()))?;
+        let blobs = LocalFileSystem::new_with_prefix(directory)
+            .with_context(|| format!("opening the directory \"{}\"", directory.display()))?
+            .with_fsync(true);
+        Ok(Vault { blobs, secrets })
+    }
+
+    /// Seals `media` and keeps it durably. Returns where.
+    pub async fn keep(&self, id: &EvidenceId, media: Bytes) -> anyhow::Result<String> {
+        let secrets = self.secrets.clone();
+        let sealed = tokio::task::spawn_blocking(move || secrets.seal(&media))
+            .await
+            .context("sealing evidence")??;
+        let name = format!("evidence/{}.age", id.as_str());
+        self.blobs
+            .put(&BlobPath::from(name.as_str()), PutPayload::from(sealed))
+            .await
+            .context("writing sealed evidence")?;
+        Ok(name)
+    }
+
+    /// Forgets bytes whose row was never written.
+    pub async fn forget(&self, name: &str) -> anyhow::Result<()> {
+        self.blobs
+            .delete(&BlobPath::from(name))
+            .await
+            .context("deleting sealed evidence")
+    }
+}
