@@ -1,0 +1,82 @@
+//! What an operator does once: keys with few rights, a bank, and where the webhooks go.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::api::{Api, text};
+use super::keep::Keep;
+
+/// The address asked for, or a free one beside it when it is taken; any free one if `is_once`.
+pub(super) async fn listen(
+    wanted: SocketAddr,
+    is_once: bool,
+    what: &str,
+) -> anyhow::Result<TcpListener> {
+    let anywhere = SocketAddr::new(wanted.ip(), 0);
+    let first = if is_once { anywhere } else { wanted };
+    match TcpListener::bind(first).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if first.port() != 0 => {
+            let listener = TcpListener::bind(anywhere)
+                .await
+                .with_context(|| format!("listening on {anywhere}"))?;
+            println!(
+                "{wanted} is taken ({error}); the {what} listens on {} instead",
+                listener.local_addr()?
+            );
+            Ok(listener)
+        }
+        Err(error) => Err(error).with_context(|| format!("listening on {first}")),
+    }
+}
+
+/// Makes what is not there yet, and tells Watchhouse where the platform listens today.
+pub(super) async fn prepare(dir: &Path, admin: &Api, webhook_url: &str) -> anyhow::Result<Keep> {
+    if let Some(mut keep) = Keep::read(dir)? {
+        if keep.endpoint_url != webhook_url {
+            admin
+                .patch(
+                    &format!("/webhook-endpoints/{}", keep.endpoint),
+                    json!({ "url": webhook_url }),
+                )
+                .await?;
+            webhook_url.clone_into(&mut keep.endpoint_url);
+            keep.write(dir)?;
+        }
+        return Ok(keep);
+    }
+    let key = async |name: &str, scopes: &[&str]| -> anyhow::Result<String> {
+        let made = admin
+            .post("/keys", json!({ "name": name, "scopes": scopes }))
+            .await?;
+        Ok(text(&made, "secret")?.to_owned())
+    };
+    let bank = json!({
+        "name": "demo: known pictures",
+        "description": "Pictures that the demo drew and listed. Nothing in it is of any harm.",
+        "owner": "the demo",
+        "category": "demo",
+    });
+    let endpoint = json!({ "url": webhook_url, "description": "the demo platform" });
+    let endpoint = admin.post("/webhook-endpoints", endpoint).await?;
+    let keep = Keep {
+        platform_key: key("demo platform", &["scan", "actions:write"]).await?,
+        reviewer_key: key(
+            "demo reviewer",
+            &["cases:read", "cases:decide", "actions:read"],
+        )
+        .await?,
+        keeper_key: key("demo bank keeper", &["banks:read", "banks:write"]).await?,
+        auditor_key: key("demo auditor", &["ledger:read"]).await?,
+        bank: text(&admin.post("/banks", bank).await?, "id")?.to_owned(),
+        endpoint: text(&endpoint, "id")?.to_owned(),
+        endpoint_url: webhook_url.to_owned(),
+        webhook_secret: text(&endpoint, "secret")?.to_owned(),
+    };
+    keep.write(dir)?;
+    Ok(keep)
+}
