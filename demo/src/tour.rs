@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -64,10 +65,7 @@ pub async fn tour(options: Options, stop: CancellationToken) -> anyhow::Result<(
         "starting the server; its data and its log are in {}",
         dir.display()
     );
-    // Let go at once, for the server to take; nothing else is likely to come between.
-    let listen = setting::listen(options.server_listen, options.is_once, "server")
-        .await?
-        .local_addr()?;
+    let listen = setting::room(options.server_listen, options.is_once, "server").await;
     let (server, mut process) = tokio::select! {
         started = Server::start(&options.server, &dir, listen) => started?,
         () = stop.cancelled() => bail!("stopped before the server was ready"),
@@ -124,7 +122,10 @@ async fn visit(
     server: &Server,
     beside: &Beside,
 ) -> anyhow::Result<String> {
-    let listener = setting::listen(options.platform_listen, options.is_once, "platform").await?;
+    let listen = setting::room(options.platform_listen, options.is_once, "platform").await;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listening on {listen}"))?;
     let platform_base = format!("http://{}", listener.local_addr()?);
     let admin = Api::new(
         &server.base,
@@ -158,7 +159,6 @@ async fn visit(
 
     // What the scans said, before anybody decides anything.
     let faults = report::faults(&rows(plan, &platform));
-    println!("a reviewer decides held cases");
     let deeds = decisions::decide(&admin.with_key(&keep.reviewer_key), &platform).await?;
     let rows = rows(plan, &platform);
     println!("\n{}", report::table(&rows));

@@ -27,6 +27,7 @@ pub(super) async fn decide(reviewer: &Api, platform: &Platform) -> anyhow::Resul
     if was_done {
         return Ok(Vec::new());
     }
+    println!("a reviewer decides held cases");
     let mut held = held_cases(reviewer, platform, 2).await?.into_iter();
     let first = held
         .next()

@@ -3,34 +3,24 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use anyhow::Context;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::api::{Api, text};
 use super::keep::Keep;
 
-/// The address asked for, or a free one beside it when it is taken; any free one if `is_once`.
-pub(super) async fn listen(
-    wanted: SocketAddr,
-    is_once: bool,
-    what: &str,
-) -> anyhow::Result<TcpListener> {
+/// The address asked for; its port is 0, which is any that is free, if it is taken or `is_once`.
+pub(super) async fn room(wanted: SocketAddr, is_once: bool, what: &str) -> SocketAddr {
     let anywhere = SocketAddr::new(wanted.ip(), 0);
-    let first = if is_once { anywhere } else { wanted };
-    match TcpListener::bind(first).await {
-        Ok(listener) => Ok(listener),
-        Err(error) if first.port() != 0 => {
-            let listener = TcpListener::bind(anywhere)
-                .await
-                .with_context(|| format!("listening on {anywhere}"))?;
-            println!(
-                "{wanted} is taken ({error}); the {what} listens on {} instead",
-                listener.local_addr()?
-            );
-            Ok(listener)
+    if is_once {
+        return anywhere;
+    }
+    match TcpListener::bind(wanted).await {
+        Ok(_) => wanted,
+        Err(error) => {
+            println!("cannot listen on {wanted} ({error}): the {what} takes a free port instead");
+            anywhere
         }
-        Err(error) => Err(error).with_context(|| format!("listening on {first}")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Connections, transactions, parameters and rows.
 
 use std::path::Path;
+use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use anyhow::Context as _;
 use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
 use serde::de::DeserializeOwned;
-use sqlx::any::{AnyArguments, AnyPoolOptions, AnyRow};
-use sqlx::{Any, AnyPool, Arguments as _, AssertSqlSafe, Row as _};
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
+use sqlx::{Any, AnyPool, Arguments as _, AssertSqlSafe, ConnectOptions as _, Row as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::clock::{Clock, Timestamp, from_micros};
@@ -54,6 +55,10 @@ impl Store {
                 url.split('@').next_back().unwrap_or_default()
             ),
         };
+        // Statements are no news, and what they hold is nobody's business.
+        let options = AnyConnectOptions::from_str(url)
+            .context("reading the database's address")?
+            .disable_statement_logging();
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
@@ -74,7 +79,7 @@ impl Store {
                     Ok(())
                 })
             })
-            .connect(url)
+            .connect_with(options)
             .await
             .context("opening the database")?;
         let store = Store {

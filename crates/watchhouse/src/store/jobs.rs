@@ -55,6 +55,8 @@ const RELEASE_ALL: &str = "UPDATE jobs SET lease_until = NULL WHERE lease_until 
 const NEXT_AT: &str = "
     SELECT MIN(CASE WHEN lease_until IS NULL THEN run_at ELSE lease_until END) AS at
       FROM jobs WHERE dead_at IS NULL";
+const AT_WORK: &str =
+    "SELECT COUNT(*) AS n FROM jobs WHERE dead_at IS NULL AND lease_until IS NOT NULL";
 const COUNT: &str = "SELECT COUNT(*) AS n FROM jobs WHERE dead_at IS NULL";
 const COUNT_DEAD: &str = "SELECT COUNT(*) AS n FROM jobs WHERE dead_at IS NOT NULL";
 
@@ -117,6 +119,11 @@ impl Tx {
     pub async fn next_job_at(&mut self) -> Result<Option<Timestamp>> {
         self.one(NEXT_AT, args![], |row| row.optional_time("at"))
             .await
+    }
+
+    /// How many jobs somebody works on.
+    pub async fn jobs_at_work(&mut self) -> Result<u64> {
+        self.one(AT_WORK, args![], |row| row.count("n")).await
     }
 
     /// How many jobs wait, and how many were given up.

@@ -1,0 +1,206 @@
+//! A whole server for one test: its own database, its own directory, a clock that stands still.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use watchhouse::app::{App, Outside};
+use watchhouse::auth::make_secret;
+use watchhouse::clock::{Clock, Timestamp};
+use watchhouse::config::Config;
+use watchhouse::http;
+use watchhouse::id::{Ids, KeyId};
+use watchhouse::store::keys::ApiKey;
+use watchhouse::store::{Dialect, Store};
+
+use crate::client::Client;
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_watchhouse");
+
+/// When every frozen clock starts.
+pub fn start_of_time() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().unwrap()
+}
+
+/// A running server. Its clock stands still until `advance`.
+pub struct TestApp {
+    pub app: App,
+    pub address: SocketAddr,
+    admin_secret: String,
+    _directory: TempDir,
+}
+
+impl TestApp {
+    pub async fn new() -> TestApp {
+        TestApp::with(|_| {}).await
+    }
+
+    /// A server with other settings than the defaults.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> TestApp {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::defaults(directory.path());
+        config.database = database(directory.path()).await;
+        config.server.listen = "127.0.0.1:0".parse().unwrap();
+        config.sandbox.children = 1;
+        config.ledger.interval_milliseconds = 20;
+        config.outbound.allow_networks = vec!["127.0.0.0/8".parse().unwrap()];
+        config.keys.rate_per_second = 100_000;
+        config.keys.burst = 100_000;
+        change(&mut config);
+        let outside = Outside {
+            clock: Clock::frozen_at(start_of_time()),
+            ids: Ids::seeded(1),
+            program: PathBuf::from(PROGRAM),
+        };
+        let app = App::open(config, outside).await.unwrap();
+        let admin_secret = insert_key(&app, "administrator", &["admin"]).await;
+        app.start().await.unwrap();
+        // What is there is known before the first call, as after `/readyz`.
+        app.matcher
+            .catch_up(&app.store, &app.metrics)
+            .await
+            .unwrap();
+
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = http::router(app.clone());
+        let stop = app.stop.clone();
+        app.spawn(async move {
+            let stopped = async move { stop.cancelled().await };
+            axum::serve(listener, router)
+                .with_graceful_shutdown(stopped)
+                .await
+                .unwrap();
+        });
+        TestApp {
+            app,
+            address,
+            admin_secret,
+            _directory: directory,
+        }
+    }
+
+    /// A client that may do everything.
+    pub fn admin(&self) -> Client {
+        self.client_with(&self.admin_secret)
+    }
+
+    /// A client with a key of its own.
+    pub async fn client(&self, name: &str, scopes: &[&str]) -> Client {
+        let secret = insert_key(&self.app, name, scopes).await;
+        self.client_with(&secret)
+    }
+
+    pub fn client_with(&self, secret: &str) -> Client {
+        Client::new(self.address, Some(secret.to_owned()))
+    }
+
+    /// A client without a key.
+    pub fn stranger(&self) -> Client {
+        Client::new(self.address, None)
+    }
+
+    /// Lets time pass, and everything that it makes due begin.
+    pub fn advance(&self, by: Duration) {
+        self.app.clock.advance(by);
+        self.app.wake();
+    }
+
+    /// Waits until nothing is due and every ledger entry has its place.
+    pub async fn settle(&self) {
+        for _ in 0..2_000 {
+            let mut tx = self.app.store.read().await.unwrap();
+            let is_due = tx
+                .next_job_at()
+                .await
+                .unwrap()
+                .is_some_and(|at| at <= self.app.clock.now());
+            let waiting = tx.waiting_entry_count().await.unwrap();
+            drop(tx);
+            // A job at work has a lease in the future; it is not done for that.
+            let at_work = self
+                .app
+                .store
+                .read()
+                .await
+                .unwrap()
+                .jobs_at_work()
+                .await
+                .unwrap();
+            if !is_due && waiting == 0 && at_work == 0 {
+                return;
+            }
+            self.app.wake();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("there is still work to do after 20 s");
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.app.stop.cancel();
+    }
+}
+
+/// True when the tests run on PostgreSQL.
+pub fn is_postgres() -> bool {
+    std::env::var_os("WATCHHOUSE_TEST_POSTGRES").is_some()
+}
+
+/// An empty database for one test, as the setting `database` names it.
+pub async fn database(directory: &Path) -> String {
+    let Ok(server) = std::env::var("WATCHHOUSE_TEST_POSTGRES") else {
+        return Store::sqlite_url(&directory.join("watchhouse.db"));
+    };
+    static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let name = format!("test_{}_{number}", std::process::id());
+    sqlx::any::install_default_drivers();
+    let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(&server)
+        .await
+        .unwrap();
+    let sql = format!("CREATE DATABASE {name}");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let (server, _) = server.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+/// Makes a key without the API, as the first start does. Returns its secret.
+pub async fn insert_key(app: &App, name: &str, scopes: &[&str]) -> String {
+    let mut tx = app.store.begin().await.unwrap();
+    let id: KeyId = tx.make();
+    let (secret, secret_digest) = make_secret(&app.ids, &id);
+    let key = ApiKey {
+        id,
+        name: name.to_owned(),
+        secret_digest,
+        scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+        rate_per_second: None,
+        burst: None,
+        created_at: tx.now,
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    tx.insert_key(&key).await.unwrap();
+    tx.commit().await.unwrap();
+    secret
+}
+
+#[tokio::test]
+async fn the_database_under_test_is_the_one_that_was_asked_for() {
+    let app = TestApp::new().await;
+
+    let expected = if is_postgres() {
+        Dialect::Postgres
+    } else {
+        Dialect::Sqlite
+    };
+    assert_eq!(app.app.store.dialect(), expected);
+}

@@ -1,0 +1,164 @@
+//! A caller of the API.
+
+use std::net::SocketAddr;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use serde_json::{Value, json};
+
+/// Calls one server with one key.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    base: String,
+    secret: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Client {
+    pub fn new(address: SocketAddr, secret: Option<String>) -> Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        #[expect(clippy::disallowed_methods, reason = "tests call on their own")]
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Client {
+            http,
+            base: format!("http://{address}"),
+            secret,
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// A request with this client's key. `path` begins with a slash.
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().unwrap();
+        let request = self.http.request(method, self.url(path));
+        match &self.secret {
+            Some(secret) => request.bearer_auth(secret),
+            None => request,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        send(self.request("GET", path)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        send(self.request("DELETE", path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        send(self.request("POST", path).json(&body)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        send(self.request("PATCH", path).json(&body)).await
+    }
+
+    /// A POST with an Idempotency-Key.
+    pub async fn post_once(&self, key: &str, path: &str, body: Value) -> Answer {
+        send(
+            self.request("POST", path)
+                .header("idempotency-key", key)
+                .json(&body),
+        )
+        .await
+    }
+
+    /// A POST of bytes.
+    pub async fn post_bytes(&self, path: &str, kind: &str, body: impl Into<Vec<u8>>) -> Answer {
+        let request = self.request("POST", path).header(CONTENT_TYPE, kind);
+        send(request.body(body.into())).await
+    }
+
+    /// Scans a file as an item of `ann` on the public surface.
+    pub async fn scan(&self, item: &str, media: impl Into<Vec<u8>>) -> Answer {
+        self.scan_on("public", item, media).await
+    }
+
+    pub async fn scan_on(&self, surface: &str, item: &str, media: impl Into<Vec<u8>>) -> Answer {
+        let path = format!("/api/v1/scan?item={item}&account=ann&surface={surface}");
+        self.post_bytes(&path, "application/octet-stream", media)
+            .await
+    }
+
+    /// A new bank. Returns its id.
+    pub async fn bank(&self, name: &str) -> String {
+        let answer = self.post("/api/v1/banks", json!({ "name": name })).await;
+        answer.expect(201)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Puts a PDQ hash into a bank. Returns the hash's id.
+    pub async fn add_pdq(&self, bank: &str, value: &str) -> String {
+        let body = json!({ "hashes": [{ "kind": "pdq", "value": value }] });
+        let answer = self
+            .post(&format!("/api/v1/banks/{bank}/hashes"), body)
+            .await;
+        answer.expect(201)["added"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+}
+
+pub async fn send(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    Answer {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: response.bytes().await.unwrap().to_vec(),
+    }
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON; null when there is none.
+    pub fn json(&self) -> Value {
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// Checks the status and gives the body.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        self.json()
+    }
+
+    /// Checks that this is a problem with this status and code, whole and well formed.
+    #[track_caller]
+    pub fn expect_problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json")
+        );
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["type"], format!("urn:watchhouse:problem:{code}"));
+        assert_eq!(problem["status"], status);
+        assert_eq!(
+            problem["request_id"].as_str(),
+            self.header("x-request-id"),
+            "{problem}"
+        );
+        problem
+    }
+}

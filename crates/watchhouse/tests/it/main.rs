@@ -1,0 +1,23 @@
+//! The integration tests: through the front door, on the database under test.
+//!
+//! SQLite in a scratch file by default; PostgreSQL when `WATCHHOUSE_TEST_POSTGRES` holds the address of
+//! a server on which databases may be made. `make test` runs both.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+#![allow(
+    unreachable_pub,
+    reason = "nothing is reachable from outside a test binary"
+)]
+
+mod app;
+mod bank_file;
+mod client;
+mod ledger_format;
+mod make;
+mod receiver;
+mod rules;
+mod sandbox;
+mod spine;
