@@ -171,7 +171,8 @@ CREATE TABLE matches (
 );
 CREATE INDEX matches_item ON matches (item_id);
 CREATE INDEX matches_case ON matches (case_id);
-CREATE INDEX matches_sighting ON matches (sighting_id);
+-- A sighting meets a hash once, also when two searches of the past find it.
+CREATE UNIQUE INDEX matches_once ON matches (sighting_id, hash_number);
 
 CREATE TABLE decisions (
     id         TEXT   NOT NULL PRIMARY KEY,

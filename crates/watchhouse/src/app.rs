@@ -46,6 +46,8 @@ pub struct Parts {
     pub rate_limits: RateLimits,
     /// Turns for scans: bounds what waits.
     pub scan_turns: Arc<Semaphore>,
+    /// Memory for the media of scans, in KiB.
+    pub scan_memory: Arc<Semaphore>,
     pub endpoint_turns: EndpointTurns,
     /// Wakes whoever waits for jobs.
     pub jobs_wake: Notify,
@@ -117,6 +119,7 @@ impl App {
         let outbound = Outbound::new(&config)?;
         Ok(App(Arc::new(Parts {
             scan_turns: Arc::new(Semaphore::new(config.scan.max_waiting)),
+            scan_memory: Arc::new(Semaphore::new(config.scan.max_waiting_bytes / 1_024)),
             endpoint_turns: EndpointTurns::new(config.webhooks.endpoint_concurrency),
             config,
             clock,

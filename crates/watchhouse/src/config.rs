@@ -79,6 +79,7 @@ pub struct Scan {
     pub time_limit_seconds: u64,
     pub turned: bool,
     pub max_waiting: usize,
+    pub max_waiting_bytes: usize,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -217,6 +218,13 @@ impl Config {
             "the settings are wrong: banks.threshold is {}, and beyond 63 of 256 bits a PDQ \
              distance means nothing",
             self.banks.threshold
+        );
+        let largest = self.scan.max_bytes.max(self.fetch.max_bytes);
+        anyhow::ensure!(
+            largest <= self.scan.max_waiting_bytes,
+            "the settings are wrong: scan.max_waiting_bytes is {}, less than one media of {largest} \
+             bytes that scan.max_bytes or fetch.max_bytes allows",
+            self.scan.max_waiting_bytes
         );
         anyhow::ensure!(
             self.cases.lease_seconds <= self.cases.max_lease_seconds,

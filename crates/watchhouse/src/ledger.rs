@@ -50,18 +50,8 @@ impl Ledger {
     /// Opens the log's key, or makes log and key at the first start. The empty tree is signed then, so
     /// that there is always a checkpoint.
     pub async fn open(tx: &mut Tx, secrets: &Secrets, public_url: &str) -> anyhow::Result<Ledger> {
-        if let Some(sealed) = tx.meta("ledger_key").await? {
-            let text = String::from_utf8(
-                secrets
-                    .unseal(&sealed)
-                    .context("opening the ledger's key")?,
-            )
-            .context("reading the ledger's key")?;
-            let signer = Signer::parse(&text).context("reading the ledger's key")?;
-            return Ok(Ledger {
-                signer,
-                wake: Notify::new(),
-            });
+        if let Some(ledger) = Ledger::reopen(tx, secrets).await? {
+            return Ok(ledger);
         }
         let origin = match public_url.split_once("://") {
             Some((_, rest)) => format!("{}/api/v1/ledger", rest.trim_end_matches('/')),
@@ -76,13 +66,33 @@ impl Ledger {
         let signer = Signer::from_seed(&origin, &tx.random_bytes())
             .with_context(|| format!("naming the ledger \"{origin}\""))?;
         let sealed = secrets.seal(signer.secret_text().as_bytes())?;
-        tx.put_meta("ledger_key", &sealed).await?;
+        if !tx.put_meta("ledger_key", &sealed).await? {
+            // Another node that starts for the first time was quicker.
+            return Ledger::reopen(tx, secrets)
+                .await?
+                .context("the ledger's key was there and is gone");
+        }
         let ledger = Ledger {
             signer,
             wake: Notify::new(),
         };
         ledger.sign(tx, &Edge::empty()).await?;
         Ok(ledger)
+    }
+
+    async fn reopen(tx: &mut Tx, secrets: &Secrets) -> anyhow::Result<Option<Ledger>> {
+        let Some(sealed) = tx.meta("ledger_key").await? else {
+            return Ok(None);
+        };
+        let key = secrets
+            .unseal(&sealed)
+            .context("opening the ledger's key")?;
+        let text = String::from_utf8(key).context("reading the ledger's key")?;
+        let signer = Signer::parse(&text).context("reading the ledger's key")?;
+        Ok(Some(Ledger {
+            signer,
+            wake: Notify::new(),
+        }))
     }
 
     /// The log's name: what its checkpoints begin with.
@@ -114,6 +124,16 @@ impl Ledger {
     /// Gives at most `batch` waiting entries their places and signs the tree that they make. Returns
     /// how many there were and the tree's size after.
     pub async fn integrate(&self, store: &Store, batch: u32) -> anyhow::Result<(usize, u64)> {
+        // Mostly there is nothing, and then nobody's writing is held up.
+        let mut tx = store.read().await?;
+        let last = tx
+            .last_checkpoint()
+            .await?
+            .context("the ledger has no checkpoint at all")?;
+        if tx.waiting_entries(1).await?.is_empty() {
+            return Ok((0, last.size));
+        }
+        drop(tx);
         let mut tx = store.begin().await?;
         tx.lock_sequencer().await?;
         let last = tx

@@ -96,7 +96,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 /// Makes the administrator's key if there is no key at all. Returns its secret.
 async fn first_key(app: &App) -> anyhow::Result<Option<String>> {
     let mut tx = app.store.begin().await?;
-    if tx.has_keys().await? {
+    // Of several nodes that start together for the first time, one makes it.
+    if tx.has_keys().await? || !tx.put_meta("first_key", b"made").await? {
         return Ok(None);
     }
     let id: KeyId = tx.make();

@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
@@ -286,6 +287,7 @@ pub async fn scan_media(State(app): State<App>, request: Request) -> ApiResult<R
         .try_acquire_owned()
         .map_err(|_| unavailable("too many scans wait already; hold the item and try again"))?;
 
+    let _memory = take_memory(&app, &parts).await?;
     let upload = read_upload(&app, &mut parts, body).await?;
     check_item(&upload.item)?;
     let once = Once::new(&parts, &caller, digest(&upload))?;
@@ -302,6 +304,38 @@ pub async fn scan_media(State(app): State<App>, request: Request) -> ApiResult<R
     app.wake();
     count(&app, &checked, surface, began);
     Ok(answer)
+}
+
+/// Waits for the memory that the media may take, before any of it is read.
+async fn take_memory(app: &App, parts: &Parts) -> ApiResult<OwnedSemaphorePermit> {
+    let limit = if essence(parts) == "application/json" {
+        app.config.fetch.max_bytes
+    } else {
+        let length = parts.headers.get(header::CONTENT_LENGTH);
+        let length = length.and_then(|value| value.to_str().ok()?.parse().ok());
+        length.map_or(app.config.scan.max_bytes, |length: usize| {
+            length.min(app.config.scan.max_bytes)
+        })
+    };
+    let kibibytes = u32::try_from(limit / 1_024).unwrap_or(u32::MAX);
+    let memory = app.scan_memory.clone().acquire_many_owned(kibibytes);
+    memory
+        .await
+        .map_err(|_| unavailable("the server is stopping"))
+}
+
+/// The body's kind, without parameters.
+fn essence(parts: &Parts) -> String {
+    let kind = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = kind
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
 }
 
 /// The parts of a multipart scan.
@@ -426,17 +460,6 @@ impl From<ItemOfScan> for NewItem {
 }
 
 async fn read_upload(app: &App, parts: &mut Parts, body: Body) -> ApiResult<Upload> {
-    let kind = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let essence = kind
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
-    let essence = essence.to_ascii_lowercase();
     let Query(query) = Query::<ScanQuery>::from_request_parts(parts, app)
         .await
         .map_err(|rejection| {
@@ -446,7 +469,7 @@ async fn read_upload(app: &App, parts: &mut Parts, body: Body) -> ApiResult<Uplo
                 rejection.body_text(),
             )
         })?;
-    match essence.as_str() {
+    match essence(parts).as_str() {
         "multipart/form-data" => read_multipart(app, parts, body).await,
         "application/json" => read_address(app, body).await,
         _ => read_raw(app, query, body).await,

@@ -11,8 +11,8 @@ use crate::clock::Timestamp;
 use crate::id::{EvidenceId, MatchId, SightingId};
 use crate::matcher::Found;
 use crate::rules::{
-    AccountFacts, BankFacts, Facts, HashFacts, ItemFacts, Judgement, MatchFacts, MediaFacts,
-    Verdict,
+    AccountFacts, BankFacts, DEFAULT_QUEUE, Facts, HashFacts, ItemFacts, Judgement, MatchFacts,
+    MediaFacts, Verdict,
 };
 use crate::store::cases::CaseReason;
 use crate::store::items::NewItem;
@@ -123,6 +123,10 @@ pub fn judge(
             rule: None,
             match_id: None,
         });
+    }
+    // Evidence belongs to a case, and a person looks at what is kept.
+    if judgement.preserve {
+        queue.get_or_insert_with(|| DEFAULT_QUEUE.to_owned());
     }
     sighting.verdict = verdict.as_str().to_owned();
     Checked {

@@ -1,0 +1,74 @@
+# Two commands do everything: `make run` and `make test`. Both install what they need.
+# The other targets are their parts, and what a developer wants now and then.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# What building needs, and what the tests need beside it.
+BUILD_TOOLS := cc=build-essential
+TEST_TOOLS := $(BUILD_TOOLS) /usr/lib/postgresql/*/bin/postgres=postgresql strace=strace \
+  script=bsdutils unshare=util-linux setpriv=util-linux ss=iproute2
+
+# Arguments for the demo, as in `make run DEMO="--once"`.
+DEMO ?=
+
+.PHONY: help
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+.PHONY: run
+run: ## Build Watchhouse, start it with the demo platform, and give the tour
+	@scripts/prepare $(BUILD_TOOLS)
+	cargo build --release --locked --bins
+	target/release/watchhouse demo $(DEMO)
+
+.PHONY: test
+test: ## Everything: format, lints, docs, tests on SQLite and on PostgreSQL, the tour
+	@scripts/prepare $(TEST_TOOLS)
+	$(MAKE) format-check lint test-sqlite test-postgres
+
+.PHONY: format-check
+format-check: ## Is the code formatted?
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: ## Clippy and rustdoc, warnings as errors
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
+
+# The programs lie beside the tests, where some of those look for them.
+.PHONY: build
+build:
+	cargo build --workspace --bins --locked
+
+.PHONY: test-sqlite
+test-sqlite: build ## All tests, on SQLite
+	cargo test --workspace --locked
+
+.PHONY: test-postgres
+test-postgres: build ## The server's tests and the tour, on a private PostgreSQL
+	scripts/with-postgres cargo test --locked --package watchhouse --package watchhouse-demo
+
+.PHONY: bench
+bench: ## Measure; see bench/README.md
+	@scripts/prepare $(BUILD_TOOLS)
+	cargo build --release --locked --bins
+	cargo run --release --locked --package watchhouse-bench
+
+.PHONY: deny
+deny: ## Licences and sources of what we depend on (installs cargo-deny)
+	@command -v cargo-deny >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny --all-features check licenses bans sources
+
+.PHONY: openapi
+openapi: build ## Write openapi.json anew
+	target/debug/watchhouse openapi > openapi.json
+
+.PHONY: format
+format: ## Format the code
+	cargo fmt --all
+
+.PHONY: clean
+clean: ## Remove what was built and what the demo keeps
+	cargo clean
+	rm -rf demo-data watchhouse-data bench/out
