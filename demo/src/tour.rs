@@ -127,10 +127,7 @@ async fn visit(
         .await
         .with_context(|| format!("listening on {listen}"))?;
     let platform_base = format!("http://{}", listener.local_addr()?);
-    let admin = Api::new(
-        &server.base,
-        &keep::admin_key(dir, server.admin_key.as_deref())?,
-    )?;
+    let admin = Api::new(&server.base, &server.admin_key)?;
     let keep = setting::prepare(dir, &admin, &format!("{platform_base}/webhooks")).await?;
     let watchhouse = Watchhouse::new(&server.base, &keep.platform_key)?;
     let platform = Platform::open(&dir.join("platform"), watchhouse, &keep.webhook_secret)?;
@@ -226,11 +223,22 @@ async fn verify_ledger(server: &Server, auditor: &Api) -> anyhow::Result<()> {
 }
 
 fn print_addresses(server_base: &str, platform_base: &str, dir: &Path) {
+    let places = [
+        (
+            format!("{platform_base}/"),
+            "the demo platform: post a picture yourself",
+        ),
+        (
+            format!("{platform_base}/webhooks"),
+            "what Watchhouse told it",
+        ),
+        (format!("{server_base}/docs/"), "the API"),
+        (format!("{server_base}/metrics"), "what it measures"),
+    ];
     println!("open in a browser:");
-    println!("  {platform_base}/           the demo platform: post a picture yourself");
-    println!("  {platform_base}/webhooks   what Watchhouse told it");
-    println!("  {server_base}/docs/      the API");
-    println!("  {server_base}/metrics    what it measures");
+    for (address, what) in places {
+        println!("  {address:<34} {what}");
+    }
     println!(
         "the administrator's key is in {}",
         dir.join("admin.key").display()

@@ -14,6 +14,8 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
+use super::keep;
+
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
@@ -21,8 +23,7 @@ pub(super) struct Server {
     program: PathBuf,
     /// Without a slash at its end.
     pub(super) base: String,
-    /// Only a new installation has one to tell, and only once.
-    pub(super) admin_key: Option<String>,
+    pub(super) admin_key: String,
 }
 
 /// The child itself. Dropping it kills it.
@@ -78,6 +79,8 @@ impl Server {
                 last_words(&log_path)
             ),
         };
+        // At once: a new installation tells it this one time.
+        let admin_key = keep::admin_key(dir, admin_key.as_deref())?;
         let log = tokio::spawn(keep_reading(lines, LogFile::from_std(log)));
         let server = Server {
             program: program.to_owned(),

@@ -51,18 +51,24 @@ pub(super) async fn prepare(dir: &Path, admin: &Api, webhook_url: &str) -> anyho
         "owner": "the demo",
         "category": "demo",
     });
+    let platform_key = key("demo platform", &["scan", "actions:write"]).await?;
+    let reviewer_key = key(
+        "demo reviewer",
+        &["cases:read", "cases:decide", "actions:read"],
+    )
+    .await?;
+    let keeper_key = key("demo bank keeper", &["banks:read", "banks:write"]).await?;
+    let auditor_key = key("demo auditor", &["ledger:read"]).await?;
+    let bank = admin.post("/banks", bank).await?;
+    // Last, since one whose secret is lost would be delivered to in vain.
     let endpoint = json!({ "url": webhook_url, "description": "the demo platform" });
     let endpoint = admin.post("/webhook-endpoints", endpoint).await?;
     let keep = Keep {
-        platform_key: key("demo platform", &["scan", "actions:write"]).await?,
-        reviewer_key: key(
-            "demo reviewer",
-            &["cases:read", "cases:decide", "actions:read"],
-        )
-        .await?,
-        keeper_key: key("demo bank keeper", &["banks:read", "banks:write"]).await?,
-        auditor_key: key("demo auditor", &["ledger:read"]).await?,
-        bank: text(&admin.post("/banks", bank).await?, "id")?.to_owned(),
+        platform_key,
+        reviewer_key,
+        keeper_key,
+        auditor_key,
+        bank: text(&bank, "id")?.to_owned(),
         endpoint: text(&endpoint, "id")?.to_owned(),
         endpoint_url: webhook_url.to_owned(),
         webhook_secret: text(&endpoint, "secret")?.to_owned(),

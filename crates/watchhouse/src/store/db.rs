@@ -72,6 +72,9 @@ impl Store {
                             "PRAGMA foreign_keys = ON",
                             "PRAGMA busy_timeout = 10000",
                             "PRAGMA journal_size_limit = 67108864",
+                            // 32 MiB: the indexes of a list of a million hashes must fit, or each
+                            // insertion reads them from disk anew.
+                            "PRAGMA cache_size = -32768",
                         ] {
                             sqlx::query(pragma).execute(&mut *connection).await?;
                         }
