@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "a command line prints")]
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -44,7 +44,8 @@ fn start_log(log: &Log) -> anyhow::Result<()> {
         .with_context(|| format!("the setting log.level is \"{}\"", log.level))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match log.format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

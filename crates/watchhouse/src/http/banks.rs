@@ -19,7 +19,7 @@ use crate::id::{BankId, Name as _};
 use crate::jobs::{self, search_sightings::SearchSightings};
 use crate::store;
 use crate::store::Tx;
-use crate::store::hashes::{BankedHash, NewHash, ROWS_A_STATEMENT};
+use crate::store::hashes::{BankedHash, NewHash};
 
 const LONGEST_NAME: usize = 100;
 const LONGEST_TEXT: usize = 1_000;
@@ -339,12 +339,10 @@ pub async fn add_hashes(
         return Ok(answer);
     }
     let bank = tx.bank(&id).await?.ok_or_else(|| not_found("bank", &id))?;
+    let inserted = tx.insert_hashes(&bank.id, &hashes).await?;
     let mut added = Vec::new();
-    for chunk in hashes.chunks(ROWS_A_STATEMENT) {
-        let inserted = tx.insert_hashes(&bank.id, chunk).await?;
-        for number in inserted.first_number..inserted.first_number + chunk.len() as u64 {
-            added.extend(tx.hash(number).await?);
-        }
+    for number in (inserted.first_number..).take(hashes.len()) {
+        added.extend(tx.hash(number).await?);
     }
     tx.bank_grew(&bank.id, added.len() as u64).await?;
     let numbers: Vec<u64> = added.iter().map(|hash| hash.number).collect();

@@ -28,7 +28,10 @@ use crate::bank_file::{Format, ReadError, Reader};
 use crate::hex;
 use crate::id::{BankId, Name as _};
 use crate::store::Tx;
-use crate::store::hashes::{NewHash, ROWS_A_STATEMENT};
+use crate::store::hashes::NewHash;
+
+/// Hashes that are handed from the reader to the database at a time.
+const HASHES_A_TURN: usize = 1_024;
 
 /// So many faults are listed; all are counted.
 const LISTED_FAULTS: usize = 100;
@@ -228,7 +231,7 @@ async fn insert(
 ) -> ApiResult<(u64, u64)> {
     let (sender, mut receiver) = mpsc::channel::<Vec<NewHash>>(4);
     let reader = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
-        let mut chunk = Vec::with_capacity(ROWS_A_STATEMENT);
+        let mut chunk = Vec::with_capacity(HASHES_A_TURN);
         // The faults were found before, and are skipped now or never came so far.
         for record in rewound(&file, format)?.flatten() {
             for hash in record.hashes {
@@ -238,8 +241,8 @@ async fn insert(
                     external_id: record.external_id.clone(),
                     category: record.category.clone(),
                 });
-                if chunk.len() == ROWS_A_STATEMENT {
-                    let full = std::mem::replace(&mut chunk, Vec::with_capacity(ROWS_A_STATEMENT));
+                if chunk.len() == HASHES_A_TURN {
+                    let full = std::mem::replace(&mut chunk, Vec::with_capacity(HASHES_A_TURN));
                     if sender.blocking_send(full).is_err() {
                         // The other side has failed and says why.
                         return Ok(());
@@ -247,7 +250,9 @@ async fn insert(
                 }
             }
         }
-        let _ = sender.blocking_send(chunk);
+        if !chunk.is_empty() {
+            let _ = sender.blocking_send(chunk);
+        }
         Ok(())
     });
     let mut read = 0;

@@ -28,7 +28,9 @@ impl From<sqlx::Error> for Error {
                 let code = inner.code().unwrap_or_default();
                 match code.as_ref() {
                     // Dialect: SQLite's extended result codes; PostgreSQL's SQLSTATE.
-                    "2067" | "1555" | "2579" | "23505" => Error::Conflict(inner.message().to_owned()),
+                    "2067" | "1555" | "2579" | "23505" => {
+                        Error::Conflict(inner.message().to_owned())
+                    }
                     "13" | "53100" => Error::Full,
                     // A write that the file system refused part way, as a full disk does.
                     "778" | "4874" => Error::Full,

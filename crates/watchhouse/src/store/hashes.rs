@@ -5,7 +5,7 @@ use watchhouse_match::hash::{Hash, HashKind};
 
 use crate::clock::Timestamp;
 use crate::id::BankId;
-use crate::store::db::{Args, args};
+use crate::store::db::args;
 use crate::store::page::{Page, PageOf};
 use crate::store::{Error, Result, Row, Tx};
 
@@ -93,58 +93,49 @@ const REMOVED: &str = "
      WHERE removed_number > $1 AND removed_number <= $2 AND number <= $1";
 const LIVE_COUNT: &str = "SELECT COUNT(*) AS n FROM hashes WHERE removed_at IS NULL";
 
-/// Rows a statement: below SQLite's bound of 32,766 parameters, and enough to make the cost of a
-/// statement vanish.
-pub const ROWS_A_STATEMENT: usize = 512;
+/// Rows a statement. SQLite looks each numbered parameter up among all the others, so that many rows
+/// cost more than many statements.
+const ROWS_A_STATEMENT: usize = 32;
 
 impl Tx {
-    /// Adds hashes to a bank, at most `ROWS_A_STATEMENT`. Those that are there already stay as
-    /// they are. Returns the number of the first one given out and how many were new.
+    /// Adds hashes to a bank. Those that are there already stay as they are. Returns the first of the
+    /// numbers given out, one for each hash in order, and how many were new.
     ///
     /// The caller counts what it added with `bank_grew`.
     pub async fn insert_hashes(&mut self, bank: &BankId, hashes: &[NewHash]) -> Result<Inserted> {
-        if hashes.is_empty() {
-            return Ok(Inserted {
-                first_number: 0,
-                added: 0,
-            });
-        }
         let last = self.take_numbers(hashes.len() as u64).await?;
-        let first = last + 1 - hashes.len() as u64;
-        let now = self.now;
-        let mut args = Args::default();
+        let first_number = last + 1 - hashes.len() as u64;
+        let mut added = 0;
+        for (i, rows) in hashes.chunks(ROWS_A_STATEMENT).enumerate() {
+            let first = first_number + (i * ROWS_A_STATEMENT) as u64;
+            added += self.insert_rows(bank, first, rows).await?;
+        }
+        Ok(Inserted {
+            first_number,
+            added,
+        })
+    }
+
+    async fn insert_rows(&mut self, bank: &BankId, first: u64, rows: &[NewHash]) -> Result<u64> {
+        let mut args = args![bank, self.now];
         let mut sql = String::from(
             "INSERT INTO hashes (number, bank_id, kind, value, source, external_id, category, added_at) VALUES ",
         );
-        for (i, new) in hashes.iter().enumerate() {
-            let p = i * 8;
+        for (number, (i, new)) in (first..).zip(rows.iter().enumerate()) {
             let comma = if i == 0 { "" } else { ", " };
+            let [a, b, c, d, e, f] = [3, 4, 5, 6, 7, 8].map(|column| i * 6 + column);
             sql.push_str(&format!(
-                "{comma}(${}, ${}, ${}, ${}, ${}, ${}, ${}, ${})",
-                p + 1,
-                p + 2,
-                p + 3,
-                p + 4,
-                p + 5,
-                p + 6,
-                p + 7,
-                p + 8
+                "{comma}(${a}, $1, ${b}, ${c}, ${d}, ${e}, ${f}, $2)"
             ));
-            args.push(first + i as u64);
-            args.push(bank);
+            args.push(number);
             args.push(new.hash.kind().as_str());
             args.push(new.hash.as_bytes());
             args.push(&new.source);
             args.push(new.external_id.as_ref());
             args.push(new.category.as_ref());
-            args.push(now);
         }
         sql.push_str(" ON CONFLICT (bank_id, kind, value) WHERE removed_at IS NULL DO NOTHING");
-        let added = self.execute_built(sql, args).await?;
-        Ok(Inserted {
-            first_number: first,
-            added,
-        })
+        self.execute_built(sql, args).await
     }
 
     /// Keeps a bank's count of its hashes.

@@ -28,7 +28,9 @@ pub(super) async fn migrate(store: &Store) -> Result<()> {
         for statement in statements(text) {
             let statement = match tx.dialect {
                 // Only under this name is a number the row's own, and needs no index beside it.
-                Dialect::Sqlite => statement.replace("BIGINT NOT NULL PRIMARY KEY", "INTEGER PRIMARY KEY"),
+                Dialect::Sqlite => {
+                    statement.replace("BIGINT NOT NULL PRIMARY KEY", "INTEGER PRIMARY KEY")
+                }
                 Dialect::Postgres => statement.replace(" BLOB", " BYTEA"),
             };
             tx.execute_built(statement, args![]).await?;
