@@ -217,17 +217,17 @@ impl Outbound {
     }
 
     fn check_fetch_host(&self, url: &Url) -> Result<(), Refused> {
+        // In lower case: the parser saw to that.
         let host = url.host_str().unwrap_or_default();
-        let is_allowed =
-            self.fetch
-                .allow_hosts
-                .iter()
-                .any(|pattern| match pattern.strip_prefix("*.") {
-                    Some(domain) => host
-                        .strip_suffix(domain)
-                        .is_some_and(|rest| rest.ends_with('.')),
-                    None => pattern == "*" || pattern.eq_ignore_ascii_case(host),
-                });
+        let is_allowed = self.fetch.allow_hosts.iter().any(|pattern| {
+            let pattern = pattern.to_ascii_lowercase();
+            match pattern.strip_prefix("*.") {
+                Some(domain) => host
+                    .strip_suffix(domain)
+                    .is_some_and(|rest| rest.ends_with('.')),
+                None => pattern == "*" || pattern == host,
+            }
+        });
         if is_allowed {
             return Ok(());
         }
