@@ -20,7 +20,7 @@ use crate::hex;
 use crate::id::{CaseId, EvidenceId, KeyId, Name as _};
 use crate::store;
 use crate::store::Tx;
-use crate::store::cases::{CaseFilter, CaseState, Subject};
+use crate::store::cases::{CaseFilter, CaseState, Claimed, Subject};
 
 /// A case, as a list shows it.
 #[derive(Serialize, ToSchema)]
@@ -225,16 +225,12 @@ pub async fn claim_case(
     }
 
     let mut tx = app.store.begin().await?;
-    let before = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
-    if !tx
-        .claim_case(&id, &caller.key_id, Duration::from_secs(seconds))
-        .await?
-    {
+    let lease = Duration::from_secs(seconds);
+    let Some(claimed) = tx.claim_case(&id, &caller.key_id, lease).await? else {
         let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
         return Err(not_had(&case, &caller, tx.now));
-    }
-    let is_renewal = before.claim_at(tx.now).is_some();
-    if !is_renewal {
+    };
+    if claimed == Claimed::Taken {
         let details = json!({ "case": id.as_str(), "lease_seconds": seconds });
         tx.record(&caller.actor(), "case.claimed", details).await?;
     }

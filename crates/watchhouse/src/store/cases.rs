@@ -51,6 +51,14 @@ pub struct Claim {
     pub until: Timestamp,
 }
 
+/// How a claim came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    Taken,
+    /// It was the caller's already.
+    Renewed,
+}
+
 /// Why a case exists, from one scan.
 #[derive(Clone, Debug)]
 pub struct CaseReason {
@@ -164,12 +172,13 @@ const NEXT_POSITION: &str = "
 const REASONS: &str = "
     SELECT sighting_id, code, text, rule, rule_version, match_id
       FROM case_reasons WHERE case_id = $1 ORDER BY sighting_id DESC, position LIMIT 200";
-const CLAIM: &str = "
-    UPDATE cases SET claimed_at = CASE WHEN claimed_by = $2 AND lease_until > $3
-                                       THEN claimed_at ELSE $3 END,
-                     claimed_by = $2, lease_until = $4
-     WHERE id = $1 AND state = 'open'
-       AND (claimed_by IS NULL OR claimed_by = $2 OR lease_until <= $3)";
+// Take, then renew: whoever waited for another's row lock in between sees what that one did.
+const TAKE: &str = "
+    UPDATE cases SET claimed_by = $2, claimed_at = $3, lease_until = $4
+     WHERE id = $1 AND state = 'open' AND (claimed_by IS NULL OR lease_until <= $3)";
+const RENEW: &str = "
+    UPDATE cases SET lease_until = $4
+     WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
 const RELEASE: &str = "
     UPDATE cases SET claimed_by = NULL, claimed_at = NULL, lease_until = NULL
      WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
@@ -177,6 +186,9 @@ const DECIDE: &str = "
     UPDATE cases SET state = 'decided', decided_at = $3, changed_at = $3
      WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
 const COUNT_OPEN: &str = "SELECT COUNT(*) AS n FROM cases WHERE state = 'open'";
+
+/// Each one fails only if somebody opens a case in one moment and decides it in the next.
+const ENSURE_TRIES: usize = 5;
 
 /// Which cases a list asks for.
 #[derive(Clone, Debug, Default)]
@@ -199,18 +211,20 @@ impl Tx {
     ) -> Result<(CaseId, bool)> {
         let id: CaseId = self.make();
         let now = self.now;
-        let args = args![&id, subject.kind(), subject.id(), queue, priority, now];
-        if self.execute(OPEN, args).await? == 1 {
-            return Ok((id, true));
+        for _ in 0..ENSURE_TRIES {
+            let args = args![&id, subject.kind(), subject.id(), queue, priority, now];
+            if self.execute(OPEN, args).await? == 1 {
+                return Ok((id, true));
+            }
+            let args = args![subject.kind(), subject.id(), queue, priority, now];
+            if let Some(id) = self.optional(JOIN, args, |row| row.id("id")).await? {
+                return Ok((id, false));
+            }
+            // It was decided between the two statements: open a new one.
         }
-        let args = args![subject.kind(), subject.id(), queue, priority, now];
-        match self.optional(JOIN, args, |row| row.id("id")).await? {
-            Some(id) => Ok((id, false)),
-            // It was decided between the two statements; the next try opens a new one.
-            None => Err(Error::Unavailable(
-                "the case was decided at this moment".to_owned(),
-            )),
-        }
+        Err(Error::Unavailable(
+            "the case was decided again and again at this moment".to_owned(),
+        ))
     }
 
     pub async fn add_case_reasons(&mut self, case: &CaseId, reasons: &[CaseReason]) -> Result<()> {
@@ -270,13 +284,20 @@ impl Tx {
         Ok(page.cut(rows, |case| name_of(&case.id)))
     }
 
-    /// Claims a case, or renews the claim. False when somebody else has it, or it is not open.
-    pub async fn claim_case(&mut self, id: &CaseId, by: &KeyId, lease: Duration) -> Result<bool> {
+    /// Claims a case, or renews the claim. None when somebody else has it, or it is not open.
+    pub async fn claim_case(
+        &mut self,
+        id: &CaseId,
+        by: &KeyId,
+        lease: Duration,
+    ) -> Result<Option<Claimed>> {
         let now = self.now;
-        Ok(self
-            .execute(CLAIM, args![id, by, now, later(now, lease)])
-            .await?
-            == 1)
+        let until = later(now, lease);
+        if self.execute(TAKE, args![id, by, now, until]).await? == 1 {
+            return Ok(Some(Claimed::Taken));
+        }
+        let is_renewed = self.execute(RENEW, args![id, by, now, until]).await? == 1;
+        Ok(is_renewed.then_some(Claimed::Renewed))
     }
 
     /// False when `by` does not have it.
