@@ -3,7 +3,7 @@
 //! Sightings that meet a new hash become matches and cases, like an upload, but for what needs the
 //! media itself: nothing can be preserved, and a picture is compared as it was and not turned.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,8 @@ impl Job for SearchSightings {
         let frames = tx.frames_between(&self.after, &last).await?;
         drop(tx);
 
-        let mut met: HashMap<SightingId, Vec<Met>> = HashMap::new();
+        // In order, so that two searches at once lock in the same one.
+        let mut met: BTreeMap<SightingId, Vec<Met>> = BTreeMap::new();
         let mut hits = Vec::new();
         for seen in &digests {
             for hash in [
@@ -114,6 +115,8 @@ impl SearchSightings {
 }
 
 async fn record(app: &App, tx: &mut Tx, id: &SightingId, met: Vec<Met>) -> anyhow::Result<()> {
+    // The same search may be under way elsewhere: see what it found, or make it wait to see ours.
+    tx.lock_sighting(id).await?;
     let Some(sighting) = tx.sighting(id).await? else {
         return Ok(());
     };

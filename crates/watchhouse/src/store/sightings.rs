@@ -83,6 +83,8 @@ const BY_ID: &str = "
     SELECT id, scanned_at, item_external_id, item_kind, account_external_id, surface, verdict,
            problem, sha256, sha1, md5, size_bytes, format, width, height
       FROM sightings WHERE id = $1";
+// Changes nothing, and on PostgreSQL keeps others who say the same waiting until the commit.
+const LOCK: &str = "UPDATE sightings SET verdict = verdict WHERE id = $1";
 const FRAMES: &str =
     "SELECT frame, pdq, quality FROM sighting_frames WHERE sighting_id = $1 ORDER BY frame";
 const DIGESTS_AFTER: &str =
@@ -138,6 +140,12 @@ impl Tx {
         };
         sighting.frames = self.all(FRAMES, args![id], read_frame).await?;
         Ok(Some(sighting))
+    }
+
+    /// Keeps other searches of the past off a sighting until the commit.
+    pub async fn lock_sighting(&mut self, id: &SightingId) -> Result<()> {
+        self.execute(LOCK, args![id]).await?;
+        Ok(())
     }
 
     /// The digests of sightings after `after`, oldest first, at most `limit`.
