@@ -21,7 +21,9 @@ pub mod openapi;
 pub mod scan;
 pub mod webhook_endpoints;
 
+use axum::extract::Request;
 use axum::http::StatusCode;
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
@@ -33,6 +35,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::App;
 use error::{ApiError, internal};
+use extract::NUL_REFUSED;
 
 /// Every route and its documentation.
 pub fn routes() -> OpenApiRouter<App> {
@@ -94,6 +97,7 @@ pub fn router(app: App) -> Router {
         .merge(pages(document))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::from_fn(refuse_nul))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(
             app.clone(),
@@ -113,6 +117,15 @@ fn pages(document: OpenApi) -> Router<App> {
                 .validator_url("none"),
         );
     Router::from(page).route("/", get(|| async { Redirect::to("/docs/") }))
+}
+
+/// Bodies are checked where their fields are; see `extract::has_nul`.
+async fn refuse_nul(request: Request, next: Next) -> Response {
+    if request.uri().to_string().contains("%00") {
+        let refusal = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", NUL_REFUSED);
+        return refusal.into_response();
+    }
+    next.run(request).await
 }
 
 async fn no_such_route() -> ApiError {

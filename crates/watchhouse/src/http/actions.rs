@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiResult, conflict, invalid, not_found};
-use super::extract::{Input, Listed, Params, page};
+use super::extract::{Input, Listed, NUL_REFUSED, Params, has_nul, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -134,23 +134,26 @@ pub async fn answer_action(
             format!("expected at most {LONGEST_DETAIL} characters"),
         ));
     }
+    if answer.detail.as_ref().is_some_and(|detail| has_nul(detail)) {
+        return Err(invalid("detail", NUL_REFUSED));
+    }
     let state = match answer.outcome {
         Outcome::Done => ActionState::Done,
         Outcome::Failed => ActionState::Failed,
     };
 
     let mut tx = app.store.begin().await?;
-    let action = tx
-        .action(&id)
-        .await?
-        .ok_or_else(|| not_found("action", &id))?;
-    if action.state == ActionState::Done && state == ActionState::Done {
-        return Ok(Json(action.into()));
-    }
     if !tx
         .answer_action(&id, state, answer.detail.as_deref())
         .await?
     {
+        let action = tx
+            .action(&id)
+            .await?
+            .ok_or_else(|| not_found("action", &id))?;
+        if state == ActionState::Done {
+            return Ok(Json(action.into()));
+        }
         return Err(conflict(
             "action_done",
             "the platform said before that this action is done",

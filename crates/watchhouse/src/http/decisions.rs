@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::actions::Action;
 use super::cases::not_had;
 use super::error::{ApiResult, invalid, not_found};
-use super::extract::{Creation, Listed, PageQuery, Params, page};
+use super::extract::{Creation, Listed, NUL_REFUSED, PageQuery, Params, has_nul, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -267,6 +267,9 @@ fn check(new: &NewDecision) -> ApiResult<()> {
             format!("a decision has its reasons: expected 1 to {LONGEST_REASONS} characters");
         return Err(invalid("reasons", message));
     }
+    if has_nul(&new.reasons) {
+        return Err(invalid("reasons", NUL_REFUSED));
+    }
     if new.actions.len() > MOST_ACTIONS {
         return Err(invalid(
             "actions",
@@ -274,7 +277,8 @@ fn check(new: &NewDecision) -> ApiResult<()> {
         ));
     }
     for (i, action) in new.actions.iter().enumerate() {
-        let is_own = action.kind.starts_with("x_") && is_slug(&action.kind);
+        let is_own =
+            action.kind.len() > 2 && action.kind.starts_with("x_") && is_slug(&action.kind);
         if !ACTION_KINDS.contains(&action.kind.as_str()) && !is_own {
             let message = format!(
                 "\"{}\" is no action; expected one of {}, or the platform's own as \"x_…\"",

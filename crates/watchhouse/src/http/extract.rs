@@ -333,6 +333,13 @@ async fn read_json_body(headers: &HeaderMap, body: Body, limit: usize) -> ApiRes
     read_body(body, limit).await
 }
 
+pub const NUL_REFUSED: &str = "texts must not hold the character U+0000";
+
+/// PostgreSQL's text cannot hold it, and nobody means it.
+pub fn has_nul(text: &str) -> bool {
+    text.contains('\0')
+}
+
 /// Parses JSON; the error names the field.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);

@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest as _, FromRequestParts as _, Multipart, Query, Request, State};
+use axum::extract::{
+    DefaultBodyLimit, FromRequest as _, FromRequestParts as _, Multipart, Query, Request, State,
+};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
@@ -15,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::banks::ListedHash;
 use super::error::{ApiError, ApiResult, invalid, invalid_body, unavailable};
-use super::extract::{Once, parse_json, read_body, too_large};
+use super::extract::{NUL_REFUSED, Once, has_nul, parse_json, read_body, too_large};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -432,7 +434,6 @@ fn check_item(item: &NewItem) -> ApiResult<()> {
     {
         return Err(invalid("address", "expected at most 4096 bytes"));
     }
-    // PostgreSQL's text cannot hold it, and nobody means it.
     let texts = [
         Some(&item.external_id),
         Some(&item.kind),
@@ -440,8 +441,8 @@ fn check_item(item: &NewItem) -> ApiResult<()> {
         item.text.as_ref(),
         item.address.as_ref(),
     ];
-    if texts.into_iter().flatten().any(|text| text.contains('\0')) {
-        return Err(invalid("item", "texts must not hold the character U+0000"));
+    if texts.into_iter().flatten().any(|text| has_nul(text)) {
+        return Err(invalid("item", NUL_REFUSED));
     }
     Ok(())
 }
@@ -516,6 +517,8 @@ async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Uploa
     *request.headers_mut() = parts.headers.clone();
     let broken =
         |error: &dyn std::fmt::Display| invalid_body(format!("the form cannot be read: {error}"));
+    // The parts have limits of their own, below; axum's default for a whole form is 2 MB.
+    DefaultBodyLimit::disable().apply(&mut request);
     let mut form = Multipart::from_request(request, app)
         .await
         .map_err(|error| broken(&error.body_text()))?;
