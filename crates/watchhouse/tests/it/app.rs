@@ -11,8 +11,9 @@ use watchhouse::clock::{Clock, Timestamp};
 use watchhouse::config::Config;
 use watchhouse::http;
 use watchhouse::id::{Ids, KeyId};
+use watchhouse::store::cases::CaseFilter;
 use watchhouse::store::keys::ApiKey;
-use watchhouse::store::{Dialect, Store};
+use watchhouse::store::{Dialect, Page, Store};
 
 use crate::client::Client;
 
@@ -39,6 +40,24 @@ impl TestApp {
 
     /// A server with other settings than the defaults.
     pub async fn with(change: impl FnOnce(&mut Config)) -> TestApp {
+        let app = TestApp::open(PROGRAM, change).await;
+        app.start().await;
+        app
+    }
+
+    /// A server with rules of the test's own.
+    pub async fn with_rules(rules: &str) -> TestApp {
+        TestApp::with(|config| {
+            let file = config.data_dir.join("rules.toml");
+            std::fs::write(&file, rules).unwrap();
+            config.rules.file = file.display().to_string();
+        })
+        .await
+    }
+
+    /// A server that answers before anything runs beside the calls: no index was built, no job runs,
+    /// and no ledger entry gets its place until `start`. `program` is what decodes.
+    pub async fn open(program: &str, change: impl FnOnce(&mut Config)) -> TestApp {
         let directory = tempfile::tempdir().unwrap();
         let mut config = Config::defaults(directory.path());
         config.database = database(directory.path()).await;
@@ -52,16 +71,10 @@ impl TestApp {
         let outside = Outside {
             clock: Clock::frozen_at(start_of_time()),
             ids: Ids::seeded(1),
-            program: PathBuf::from(PROGRAM),
+            program: PathBuf::from(program),
         };
         let app = App::open(config, outside).await.unwrap();
         let admin_secret = insert_key(&app, "administrator", &["admin"]).await;
-        app.start().await.unwrap();
-        // What is there is known before the first call, as after `/readyz`.
-        app.matcher
-            .catch_up(&app.store, &app.metrics)
-            .await
-            .unwrap();
 
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -79,6 +92,46 @@ impl TestApp {
             address,
             admin_secret,
             _directory: directory,
+        }
+    }
+
+    /// Begins the work beside the calls. What is listed is known when this returns.
+    pub async fn start(&self) {
+        self.app.start().await.unwrap();
+        self.app
+            .matcher
+            .catch_up(&self.app.store, &self.app.metrics)
+            .await
+            .unwrap();
+    }
+
+    /// What scans have left in the database.
+    pub async fn left(&self) -> Left {
+        let all = Page {
+            after: None,
+            limit: 200,
+        };
+        let mut tx = self.app.store.read().await.unwrap();
+        let entries = tx.entries(None, &all).await.unwrap().rows;
+        Left {
+            items: tx.items(None, None, &all).await.unwrap().rows.len(),
+            accounts: tx.accounts(None, &all).await.unwrap().rows.len(),
+            cases: tx
+                .cases(&CaseFilter::default(), &all)
+                .await
+                .unwrap()
+                .rows
+                .len(),
+            entries: entries.into_iter().rev().map(|entry| entry.kind).collect(),
+        }
+    }
+
+    /// The sealed copies of media, by the names of their files.
+    pub fn blobs(&self) -> Vec<PathBuf> {
+        let directory = self.app.config.data_dir.join("blobs/evidence");
+        match std::fs::read_dir(directory) {
+            Ok(files) => files.map(|file| file.unwrap().path()).collect(),
+            Err(_) => Vec::new(),
         }
     }
 
@@ -136,6 +189,23 @@ impl TestApp {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("there is still work to do after 20 s");
+    }
+}
+
+/// What there is beside sightings; at most 200 of each.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Left {
+    pub items: usize,
+    pub accounts: usize,
+    pub cases: usize,
+    /// The kinds of the ledger's entries, oldest first.
+    pub entries: Vec<String>,
+}
+
+impl Left {
+    /// How many ledger entries are of this kind.
+    pub fn entries_of(&self, kind: &str) -> usize {
+        self.entries.iter().filter(|entry| *entry == kind).count()
     }
 }
 

@@ -90,6 +90,42 @@ impl Client {
             .await
     }
 
+    /// Has a case opened on an item, by a file that cannot be checked. Returns the case's id.
+    pub async fn case(&self, item: &str) -> String {
+        let scan = self.scan(item, "no picture").await.expect(200);
+        scan["case"].as_str().unwrap().to_owned()
+    }
+
+    /// Claims a case for as long as the settings say.
+    pub async fn claim(&self, case: &str) -> Answer {
+        self.post(&format!("/api/v1/cases/{case}/claim"), json!({}))
+            .await
+    }
+
+    pub async fn decide(&self, case: &str, decision: Value) -> Answer {
+        self.post(&format!("/api/v1/cases/{case}/decisions"), decision)
+            .await
+    }
+
+    /// The ids of everything in a list, page by page.
+    pub async fn ids(&self, path: &str) -> Vec<String> {
+        let mut ids = Vec::new();
+        let mut after = String::new();
+        loop {
+            let sign = if path.contains('?') { '&' } else { '?' };
+            let page = self.get(&format!("{path}{sign}{after}")).await.expect(200);
+            let data = page["data"].as_array().unwrap();
+            ids.extend(
+                data.iter()
+                    .map(|row| row["id"].as_str().unwrap().to_owned()),
+            );
+            match page["next"].as_str() {
+                Some(next) => after = format!("after={next}"),
+                None => return ids,
+            }
+        }
+    }
+
     /// A new bank. Returns its id.
     pub async fn bank(&self, name: &str) -> String {
         let answer = self.post("/api/v1/banks", json!({ "name": name })).await;
@@ -98,7 +134,12 @@ impl Client {
 
     /// Puts a PDQ hash into a bank. Returns the hash's id.
     pub async fn add_pdq(&self, bank: &str, value: &str) -> String {
-        let body = json!({ "hashes": [{ "kind": "pdq", "value": value }] });
+        self.add_hash(bank, "pdq", value).await
+    }
+
+    /// Puts a hash into a bank. Returns the hash's id.
+    pub async fn add_hash(&self, bank: &str, kind: &str, value: &str) -> String {
+        let body = json!({ "hashes": [{ "kind": kind, "value": value }] });
         let answer = self
             .post(&format!("/api/v1/banks/{bank}/hashes"), body)
             .await;

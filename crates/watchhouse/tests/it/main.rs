@@ -13,11 +13,17 @@
 )]
 
 mod app;
+mod bad_media;
 mod bank_file;
+mod cases;
 mod client;
+mod decisions;
+mod fetch;
 mod ledger_format;
 mod make;
+mod past;
 mod receiver;
 mod rules;
 mod sandbox;
+mod scan;
 mod spine;

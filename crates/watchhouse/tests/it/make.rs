@@ -51,3 +51,74 @@ pub fn pdq_near(value: &str, bits: usize) -> String {
     }
     watchhouse::hex::encode(&bytes)
 }
+
+/// A multipart form with these parts, of these names. Returns its content type and its body.
+pub fn form(parts: &[(&str, &[u8])]) -> (String, Vec<u8>) {
+    let mut body = Vec::new();
+    for (name, bytes) in parts {
+        body.extend_from_slice(
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n")
+                .as_bytes(),
+        );
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={BOUNDARY}"), body)
+}
+
+const BOUNDARY: &str = "a-line-that-no-picture-has";
+
+/// A whole PNG that says it has this size, and has no pixels.
+pub fn hollow_png(width: u32, height: u32) -> Vec<u8> {
+    let mut header = b"IHDR".to_vec();
+    header.extend_from_slice(&width.to_be_bytes());
+    header.extend_from_slice(&height.to_be_bytes());
+    header.extend_from_slice(&[8, 2, 0, 0, 0]);
+    let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+    for chunk in [&header[..], b"IDAT", b"IEND"] {
+        bytes.extend_from_slice(&(chunk.len() as u32 - 4).to_be_bytes());
+        bytes.extend_from_slice(chunk);
+        bytes.extend_from_slice(&crc32(chunk).to_be_bytes());
+    }
+    bytes
+}
+
+/// PNG's checksum, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 }
+        })
+    })
+}
+
+/// An animated GIF of so many frames, each one pixel that differs from the one before.
+pub fn long_gif(n_frames: usize) -> Vec<u8> {
+    let mut bytes = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff".to_vec();
+    for n in 0..n_frames {
+        bytes.extend_from_slice(b"!\xf9\x04\x00\x01\x00\x00\x00");
+        bytes.extend_from_slice(b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02");
+        // A clear code, the pixel's colour, the end.
+        bytes.extend_from_slice(if n % 2 == 0 {
+            b"D\x01\x00"
+        } else {
+            b"L\x01\x00"
+        });
+    }
+    bytes.push(b';');
+    bytes
+}
+
+/// Bytes that are no media, the same each time.
+pub fn noise(n_bytes: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 56) as u8
+    })
+    .take(n_bytes)
+    .collect()
+}

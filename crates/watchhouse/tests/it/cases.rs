@@ -1,0 +1,396 @@
+//! Cases: found, shown, claimed, and given back.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+use crate::make;
+
+#[tokio::test]
+async fn a_case_shows_everything_about_its_subject() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let scan = admin.scan("post-1", "no picture").await.expect(200);
+    let id = scan["case"].as_str().unwrap();
+
+    let case = admin.get(&format!("/api/v1/cases/{id}")).await.expect(200);
+
+    let item = admin
+        .get("/api/v1/items?external_id=post-1")
+        .await
+        .expect(200);
+    let expected = json!({
+        "id": id,
+        "state": "open",
+        "queue": "unchecked",
+        "priority": 40,
+        "subject": { "kind": "item", "id": scan["item"]["id"] },
+        "opened_at": "2026-01-01T00:00:00Z",
+        "changed_at": "2026-01-01T00:00:00Z",
+        "decided_at": null,
+        "claim": null,
+        "item": item["data"][0],
+        "reasons": scan["reasons"],
+        "matches": [],
+        "evidence": [],
+        "decisions": [],
+    });
+    assert_eq!(case, expected);
+    assert_eq!(item["data"][0]["external_id"], "post-1");
+    admin
+        .get("/api/v1/cases/cas_none")
+        .await
+        .expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn lists_of_cases_are_filtered() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    let bank = admin.bank("list").await;
+    admin.add_pdq(&bank, &make::pdq(&media)).await;
+    let known = admin.scan("post-1", media).await.expect(200);
+    let item = known["item"]["id"].as_str().unwrap();
+    let known = known["case"].as_str().unwrap();
+    let claimed = admin.case("post-2").await;
+    let decided = admin.case("post-3").await;
+    for case in [&claimed, &decided] {
+        admin.claim(case).await.expect(200);
+    }
+    admin.decide(&decided, no_violation()).await.expect(201);
+
+    let lists: [(&str, &[&str]); 10] = [
+        ("", &[&decided, &claimed, known]),
+        ("?state=open", &[&claimed, known]),
+        ("?state=decided", &[&decided]),
+        ("?queue=known-media", &[known]),
+        ("?queue=unchecked&state=open", &[&claimed]),
+        ("?queue=none", &[]),
+        ("?claimed=true", &[&claimed]),
+        ("?claimed=false", &[&decided, known]),
+        ("?claimed=false&state=open", &[known]),
+        (&format!("?subject={item}"), &[known]),
+    ];
+    for (query, expected) in lists {
+        let listed = admin.ids(&format!("/api/v1/cases{query}")).await;
+        assert_eq!(listed, expected, "{query}");
+    }
+    app.advance(Duration::from_secs(600));
+    let lapsed = admin.ids("/api/v1/cases?claimed=true").await;
+    assert!(lapsed.is_empty(), "{lapsed:?}");
+    for query in [
+        "?state=closed",
+        "?claimed=maybe",
+        "?limit=0",
+        "?limit=201",
+        "?limit=x",
+        "?colour=red",
+    ] {
+        let answer = admin.get(&format!("/api/v1/cases{query}")).await;
+        answer.expect_problem(422, "invalid");
+    }
+}
+
+#[tokio::test]
+async fn pages_go_through_a_list_once_while_it_grows() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let mut cases = Vec::new();
+    for n in 0..7 {
+        cases.push(admin.case(&format!("post-{n}")).await);
+    }
+    cases.reverse();
+
+    let first = admin.get("/api/v1/cases?limit=3").await.expect(200);
+    admin.case("post-new").await;
+    let next = first["next"].as_str().unwrap();
+    let second = admin
+        .get(&format!("/api/v1/cases?limit=3&after={next}"))
+        .await
+        .expect(200);
+    let next = second["next"].as_str().unwrap();
+    let third = admin
+        .get(&format!("/api/v1/cases?limit=3&after={next}"))
+        .await
+        .expect(200);
+
+    let pages = [first, second, third.clone()];
+    let seen: Vec<&str> = pages
+        .iter()
+        .flat_map(|page| page["data"].as_array().unwrap())
+        .map(|case| case["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(seen, cases);
+    assert_eq!(third["next"], Value::Null);
+    let exact = admin.get("/api/v1/cases?limit=8").await.expect(200);
+    assert_eq!(exact["next"], Value::Null);
+    assert_eq!(exact["data"].as_array().unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn a_claim_is_taken_renewed_and_given_back() {
+    let app = TestApp::new().await;
+    let reviewer = app
+        .client("reviewer", &["cases:read", "cases:decide"])
+        .await;
+    let id = app.admin().case("post-1").await;
+
+    let claimed = reviewer.claim(&id).await.expect(200);
+    let claim = json!({ "by": claimed["claim"]["by"], "name": "reviewer",
+        "since": "2026-01-01T00:00:00Z", "until": "2026-01-01T00:10:00Z" });
+    assert_eq!(claimed["claim"], claim);
+
+    app.advance(Duration::from_secs(300));
+    let path = format!("/api/v1/cases/{id}/claim");
+    let renewed = reviewer
+        .post(&path, json!({ "lease_seconds": 60 }))
+        .await
+        .expect(200);
+    assert_eq!(renewed["claim"]["since"], "2026-01-01T00:00:00Z");
+    assert_eq!(renewed["claim"]["until"], "2026-01-01T00:06:00Z");
+
+    let released = reviewer
+        .post(&format!("/api/v1/cases/{id}/release"), json!({}))
+        .await;
+    assert_eq!(released.expect(200)["claim"], Value::Null);
+    let again = reviewer
+        .post(&format!("/api/v1/cases/{id}/release"), json!({}))
+        .await;
+    again.expect_problem(409, "case_not_claimed");
+
+    let left = app.left().await;
+    assert_eq!(left.entries_of("case.claimed"), 1, "a renewal is no news");
+    assert_eq!(left.entries_of("case.released"), 1);
+    let entries = app
+        .admin()
+        .get("/api/v1/ledger/entries?kind=case.claimed")
+        .await;
+    assert_eq!(
+        entries.expect(200)["data"][0]["actor"],
+        claimed["claim"]["by"]
+    );
+}
+
+#[tokio::test]
+async fn a_lease_lasts_from_one_second_to_what_the_settings_allow() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let id = admin.case("post-1").await;
+    let path = format!("/api/v1/cases/{id}/claim");
+    for seconds in [json!(0), json!(7_201), json!(u64::MAX)] {
+        let answer = admin.post(&path, json!({ "lease_seconds": seconds })).await;
+        let problem = answer.expect_problem(422, "invalid");
+        assert_eq!(problem["errors"][0]["field"], "lease_seconds");
+    }
+    for body in [
+        json!({ "lease_seconds": -1 }),
+        json!({ "lease_seconds": "1" }),
+        json!({ "until": 1 }),
+    ] {
+        admin
+            .post(&path, body)
+            .await
+            .expect_problem(400, "invalid_body");
+    }
+    for seconds in [1, 7_200] {
+        admin
+            .post(&path, json!({ "lease_seconds": seconds }))
+            .await
+            .expect(200);
+    }
+    admin
+        .post("/api/v1/cases/cas_none/claim", json!({}))
+        .await
+        .expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_case_that_somebody_has_is_refused_to_others_by_name_and_time() {
+    let app = TestApp::new().await;
+    let ann = app.client("Ann", &["cases:read", "cases:decide"]).await;
+    let ben = app.client("Ben", &["cases:read", "cases:decide"]).await;
+    let id = app.admin().case("post-1").await;
+    ann.claim(&id).await.expect(200);
+
+    let claim = ben.claim(&id).await;
+    let release = ben
+        .post(&format!("/api/v1/cases/{id}/release"), json!({}))
+        .await;
+    let decision = ben.decide(&id, no_violation()).await;
+
+    for answer in [claim, release, decision] {
+        let problem = answer.expect_problem(409, "case_claimed");
+        let detail = problem["detail"].as_str().unwrap();
+        assert_eq!(detail, "\"Ann\" has this case until 2026-01-01T00:10:00Z");
+    }
+}
+
+#[tokio::test]
+async fn a_lease_lapses_by_itself() {
+    let app = TestApp::new().await;
+    let ann = app.client("Ann", &["cases:read", "cases:decide"]).await;
+    let ben = app.client("Ben", &["cases:read", "cases:decide"]).await;
+    let id = app.admin().case("post-1").await;
+    ann.claim(&id).await.expect(200);
+
+    app.advance(Duration::from_secs(600) - Duration::from_micros(1));
+    ben.claim(&id).await.expect_problem(409, "case_claimed");
+    app.advance(Duration::from_micros(1));
+    let lapsed = ann.get(&format!("/api/v1/cases/{id}")).await.expect(200);
+    assert_eq!(lapsed["claim"], Value::Null);
+    ann.decide(&id, no_violation())
+        .await
+        .expect_problem(409, "lease_expired");
+    let release = ann
+        .post(&format!("/api/v1/cases/{id}/release"), json!({}))
+        .await;
+    release.expect_problem(409, "lease_expired");
+
+    let claimed = ben.claim(&id).await.expect(200);
+    assert_eq!(claimed["claim"]["name"], "Ben");
+    assert_eq!(claimed["claim"]["since"], "2026-01-01T00:10:00Z");
+    ann.decide(&id, no_violation())
+        .await
+        .expect_problem(409, "case_claimed");
+    ann.claim(&id).await.expect_problem(409, "case_claimed");
+    ben.decide(&id, no_violation()).await.expect(201);
+    assert_eq!(app.left().await.entries_of("case.claimed"), 2);
+}
+
+#[tokio::test]
+async fn of_thirty_who_claim_at_once_one_has_the_case() {
+    let app = TestApp::new().await;
+    let id = &app.admin().case("post-1").await;
+    let mut reviewers = Vec::new();
+    for n in 0..30 {
+        reviewers.push(
+            app.client(&format!("reviewer {n}"), &["cases:decide"])
+                .await,
+        );
+    }
+
+    let answers = join_all(reviewers.iter().map(|reviewer| reviewer.claim(id))).await;
+
+    let (won, lost): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    assert_eq!(won.len(), 1);
+    let winner = won[0].json()["claim"].clone();
+    for answer in lost {
+        let problem = answer.expect_problem(409, "case_claimed");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with(&winner["name"].to_string()), "{detail}");
+    }
+    let case = app
+        .admin()
+        .get(&format!("/api/v1/cases/{id}"))
+        .await
+        .expect(200);
+    assert_eq!(case["claim"], winner);
+    assert_eq!(app.left().await.entries_of("case.claimed"), 1);
+}
+
+#[tokio::test]
+async fn a_claim_that_goes_from_hand_to_hand_leaves_an_entry_each_time() {
+    let app = TestApp::new().await;
+    let id = &app.admin().case("post-1").await;
+    let ann = app.client("Ann", &["cases:decide"]).await;
+    let ben = app.client("Ben", &["cases:decide"]).await;
+    let grab = async |client: &crate::client::Client| {
+        let mut claims = 0;
+        while claims < 10 {
+            let answer = client.claim(id).await;
+            if answer.status == 200 {
+                claims += 1;
+                let path = format!("/api/v1/cases/{id}/release");
+                client.post(&path, json!({})).await.expect(200);
+            }
+        }
+    };
+
+    tokio::join!(grab(&ann), grab(&ben));
+
+    let left = app.left().await;
+    assert_eq!(left.entries_of("case.claimed"), 20);
+    assert_eq!(left.entries_of("case.released"), 20);
+}
+
+#[tokio::test]
+async fn a_decided_case_stays_and_the_next_scan_opens_another() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let first = admin.case("post-1").await;
+    admin.claim(&first).await.expect(200);
+    admin.decide(&first, no_violation()).await.expect(201);
+
+    let second = admin.case("post-1").await;
+
+    assert_ne!(second, first);
+    let item = admin
+        .get("/api/v1/items?external_id=post-1")
+        .await
+        .expect(200);
+    assert_eq!(item["data"].as_array().unwrap().len(), 1);
+    let item = item["data"][0]["id"].as_str().unwrap();
+    let item = admin
+        .get(&format!("/api/v1/items/{item}"))
+        .await
+        .expect(200);
+    assert_eq!(item["cases"], json!([second, first]));
+    for id in [&first, &second] {
+        let case = admin.get(&format!("/api/v1/cases/{id}")).await.expect(200);
+        assert_eq!(case["reasons"].as_array().unwrap().len(), 1);
+    }
+    for path in ["claim", "release"] {
+        let answer = admin
+            .post(&format!("/api/v1/cases/{first}/{path}"), json!({}))
+            .await;
+        answer.expect_problem(409, "case_decided");
+    }
+}
+
+#[tokio::test]
+async fn a_case_rises_with_a_graver_reason_and_never_falls() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    let bank = admin.bank("list").await;
+    admin.add_pdq(&bank, &make::pdq(&media)).await;
+    let id = admin.case("post-1").await;
+
+    for _ in 0..2 {
+        admin.scan("post-1", media.clone()).await.expect(200);
+        assert_eq!(admin.case("post-1").await, id);
+        let case = admin.get(&format!("/api/v1/cases/{id}")).await.expect(200);
+        assert_eq!(case["queue"], "known-media");
+        assert_eq!(case["priority"], 80);
+    }
+}
+
+#[tokio::test]
+async fn scans_go_on_while_their_case_is_decided() {
+    let app = TestApp::new().await;
+    let admin = &app.admin();
+    let mut decided = BTreeSet::new();
+    for _ in 0..10 {
+        let id = &admin.case("post-1").await;
+        admin.claim(id).await.expect(200);
+        let (decision, scans) = tokio::join!(
+            admin.decide(id, no_violation()),
+            join_all((0..5).map(|_| admin.scan("post-1", "no picture")))
+        );
+        decision.expect(201);
+        assert!(decided.insert(id.clone()), "{id} was decided before");
+        for scan in scans {
+            assert_eq!(scan.expect(200)["verdict"], "hold");
+        }
+    }
+    let open = admin.ids("/api/v1/cases?state=open").await;
+    assert!(open.len() <= 1, "{open:?}");
+}
+
+fn no_violation() -> Value {
+    json!({ "policy": "known-media", "outcome": "no_violation", "reasons": "harmless" })
+}

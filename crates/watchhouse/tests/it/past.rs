@@ -1,0 +1,333 @@
+//! The past: a hash that is listed today finds yesterday's upload.
+
+use serde_json::{Value, json};
+use watchhouse::hex;
+use watchhouse::id::SightingId;
+use watchhouse::jobs::{self, search_sightings::SearchSightings};
+use watchhouse::store::items::Surface;
+use watchhouse::store::sightings::{SeenFrame, Sighting};
+use watchhouse_match::{Digests, PdqHash};
+
+use crate::app::{PROGRAM, TestApp};
+use crate::client::Client;
+use crate::make;
+use crate::receiver::Receiver;
+
+#[tokio::test]
+async fn a_picture_that_is_listed_later_is_found() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let receiver = Receiver::start().await;
+    let endpoint = json!({ "url": receiver.url(), "events": ["case.opened"] });
+    admin
+        .post("/api/v1/webhook-endpoints", endpoint)
+        .await
+        .expect(201);
+    let media = make::picture(1);
+    let scan = admin
+        .scan_on("private", "post-1", media.clone())
+        .await
+        .expect(200);
+    assert_eq!(scan["verdict"], "allow");
+
+    let bank = admin.bank("list").await;
+    let hash = admin
+        .add_pdq(&bank, &make::pdq_near(&make::pdq(&media), 9))
+        .await;
+    app.settle().await;
+
+    let item = item(&admin, "post-1").await;
+    let found = &item["matches"][0];
+    assert_eq!(item["matches"].as_array().unwrap().len(), 1);
+    assert_eq!(found["hash"]["id"], hash.as_str());
+    assert_eq!(found["distance"], 9);
+    assert_eq!(found["threshold"], 31);
+    assert_eq!(found["transform"], "original");
+    assert_eq!(found["frame"], 0);
+    assert_eq!(found["rule"]["name"], "known-picture-in-private");
+    assert_eq!(item["surface"], "private");
+    let id = item["cases"][0].as_str().unwrap();
+    let case = admin.get(&format!("/api/v1/cases/{id}")).await.expect(200);
+    assert_eq!(case["queue"], "known-media");
+    assert_eq!(case["matches"], item["matches"]);
+    assert_eq!(case["reasons"][0]["scan"], scan["id"]);
+    assert_eq!(case["evidence"], json!([]), "the media is gone");
+    let told = receiver.wait_for(1).await[0].json();
+    assert_eq!(told["type"], "case.opened");
+    assert_eq!(told["data"]["case"], id);
+    assert_eq!(told["data"]["item"]["external_id"], "post-1");
+    assert_eq!(told["data"]["account"]["external_id"], "ann");
+    assert_eq!(told["data"]["verdict"], "hold");
+    let entries = admin
+        .get("/api/v1/ledger/entries?kind=scan.matched")
+        .await
+        .expect(200);
+    assert_eq!(entries["data"].as_array().unwrap().len(), 1);
+    assert_eq!(entries["data"][0]["actor"], "system");
+}
+
+#[tokio::test]
+async fn a_file_that_is_listed_later_is_found_by_each_digest() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let bank = admin.bank("list").await;
+    for (seed, kind) in ["md5", "sha1", "sha256"].into_iter().enumerate() {
+        let post = format!("post-{kind}");
+        let media = make::noise(1_000 + seed);
+        // It could not be decoded, and still it has digests.
+        let scan = admin.scan(&post, media.clone()).await.expect(200);
+        let digests = Digests::of(&media);
+        let value = match kind {
+            "md5" => hex::encode(&digests.md5),
+            "sha1" => hex::encode(&digests.sha1),
+            _ => hex::encode(&digests.sha256),
+        };
+
+        let hash = admin.add_hash(&bank, kind, &value).await;
+        app.settle().await;
+
+        let item = item(&admin, &post).await;
+        assert_eq!(item["matches"].as_array().unwrap().len(), 1, "{kind}");
+        let found = &item["matches"][0];
+        assert_eq!(found["hash"]["id"], hash.as_str());
+        assert_eq!(found["distance"], 0);
+        assert_eq!(found["frame"], Value::Null);
+        assert_eq!(
+            item["cases"],
+            json!([scan["case"]]),
+            "it joins the case that is open"
+        );
+        let case = scan["case"].as_str().unwrap();
+        let case = admin
+            .get(&format!("/api/v1/cases/{case}"))
+            .await
+            .expect(200);
+        assert_eq!(case["queue"], "known-media");
+        assert_eq!(case["reasons"].as_array().unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_hashes_finds_the_past_too() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    admin.scan("post-1", media.clone()).await.expect(200);
+    let bank = admin.bank("list").await;
+    let path = format!("/api/v1/banks/{bank}/import?format=plain&source=file");
+    let lines = format!("pdq {}\n", make::pdq(&media));
+    admin
+        .post_bytes(&path, "text/plain", lines)
+        .await
+        .expect(200);
+    app.settle().await;
+
+    let item = item(&admin, "post-1").await;
+    assert_eq!(item["matches"][0]["hash"]["source"], "file");
+}
+
+#[tokio::test]
+async fn what_was_found_once_is_not_found_again() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let receiver = Receiver::start().await;
+    let endpoint = json!({ "url": receiver.url(), "events": ["case.opened"] });
+    admin
+        .post("/api/v1/webhook-endpoints", endpoint)
+        .await
+        .expect(201);
+    let media = make::picture(1);
+    let value = make::pdq(&media);
+    for n in 0..5 {
+        admin
+            .scan(&format!("post-{n}"), media.clone())
+            .await
+            .expect(200);
+    }
+    let bank = admin.bank("list").await;
+    admin.add_pdq(&bank, &value).await;
+    search_all(&app, 8).await;
+    app.settle().await;
+    search_all(&app, 2).await;
+    let path = format!("/api/v1/banks/{bank}/hashes");
+    let same = json!({ "hashes": [{ "kind": "pdq", "value": value }] });
+    let again = admin.post(&path, same).await.expect(201);
+    assert_eq!(again["already_there"], 1);
+    // The same item once more, and this time it is known at once.
+    admin.scan("post-0", media).await.expect(200);
+    search_all(&app, 1).await;
+    app.settle().await;
+
+    for n in 0..5 {
+        let item = item(&admin, &format!("post-{n}")).await;
+        let expected = if n == 0 { 2 } else { 1 };
+        assert_eq!(
+            item["matches"].as_array().unwrap().len(),
+            expected,
+            "post-{n}"
+        );
+        assert_eq!(item["cases"].as_array().unwrap().len(), 1, "post-{n}");
+    }
+    let left = app.left().await;
+    assert_eq!(left.entries_of("scan.matched"), 6);
+    assert_eq!(left.entries_of("case.opened"), 5);
+    assert_eq!(receiver.received().len(), 5);
+}
+
+/// Has every hash searched for in the past, so many times at once.
+async fn search_all(app: &TestApp, times: usize) {
+    let mut tx = app.app.store.begin().await.unwrap();
+    let now = tx.now;
+    for _ in 0..times {
+        let search = SearchSightings {
+            since: 0,
+            until: 1_000,
+            after: String::new(),
+        };
+        jobs::enqueue(&mut tx, &search, now).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    app.app.wake();
+}
+
+#[tokio::test]
+async fn a_second_list_finds_it_in_its_own_right() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    admin.scan("post-1", media.clone()).await.expect(200);
+    for name in ["one", "two"] {
+        let bank = admin.bank(name).await;
+        admin.add_pdq(&bank, &make::pdq(&media)).await;
+        app.settle().await;
+    }
+
+    let item = item(&admin, "post-1").await;
+    let banks: Vec<_> = item["matches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| found["bank"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(banks, ["two", "one"]);
+    assert_eq!(item["cases"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_hash_that_is_removed_before_the_search_finds_nothing() {
+    // Nothing runs beside the calls yet: the search waits.
+    let app = TestApp::open(PROGRAM, |_| {}).await;
+    let admin = app.admin();
+    let bank = admin.bank("list").await;
+    let media = make::picture(1);
+    let scan = admin.scan("post-1", media.clone()).await.expect(200);
+    assert_eq!(scan["verdict"], "allow");
+    let hash = admin.add_pdq(&bank, &make::pdq(&media)).await;
+    let path = format!("/api/v1/banks/{bank}/hashes/{hash}");
+    admin.delete(&path).await.expect(204);
+
+    app.start().await;
+    app.settle().await;
+
+    let left = app.left().await;
+    assert_eq!((left.items, left.cases), (0, 0));
+}
+
+#[tokio::test]
+async fn a_list_that_is_switched_off_finds_nothing() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    admin.scan("post-1", media.clone()).await.expect(200);
+    let bank = json!({ "name": "off", "is_enabled": false });
+    let bank = admin.post("/api/v1/banks", bank).await.expect(201);
+
+    admin
+        .add_pdq(bank["id"].as_str().unwrap(), &make::pdq(&media))
+        .await;
+    app.settle().await;
+
+    let left = app.left().await;
+    assert_eq!((left.items, left.cases), (0, 0));
+}
+
+#[tokio::test]
+async fn the_past_is_searched_to_its_end() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    let value = make::pdq(&media);
+    const SEEN: usize = 4_100;
+    // In the first stride, at its end and the next one's beginning, and at the end of all.
+    let like = [0, 1_999, 2_000, SEEN - 1];
+    let mut tx = app.app.store.begin().await.unwrap();
+    for n in 0..SEEN {
+        let picture = if like.contains(&n) {
+            value.clone()
+        } else {
+            make::pdq_near(&value, 100)
+        };
+        let picture: PdqHash = picture.parse().unwrap();
+        let id: SightingId = tx.make();
+        let sighting = sighting(id, n, picture, tx.now);
+        tx.insert_sighting(&sighting).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    let bank = admin.bank("list").await;
+    admin.add_pdq(&bank, &value).await;
+    app.settle().await;
+
+    let items = admin.get("/api/v1/items").await.expect(200);
+    let mut found: Vec<usize> = items["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["external_id"].as_str().unwrap().parse().unwrap())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, like);
+}
+
+fn sighting(
+    id: SightingId,
+    n: usize,
+    picture: PdqHash,
+    scanned_at: watchhouse::clock::Timestamp,
+) -> Sighting {
+    let digests = Digests::of(&n.to_be_bytes());
+    Sighting {
+        id,
+        scanned_at,
+        item_external_id: n.to_string(),
+        item_kind: "post".to_owned(),
+        account_external_id: None,
+        surface: Surface::Public,
+        verdict: "allow".to_owned(),
+        problem: None,
+        sha256: digests.sha256,
+        sha1: digests.sha1,
+        md5: digests.md5,
+        size_bytes: 8,
+        format: Some("jpeg".to_owned()),
+        width: Some(320),
+        height: Some(240),
+        frames: vec![SeenFrame {
+            frame: 0,
+            pdq: picture.0,
+            quality: 100,
+        }],
+    }
+}
+
+/// An item in full, by the platform's own name for it.
+async fn item(admin: &Client, external_id: &str) -> Value {
+    let items = admin
+        .get(&format!("/api/v1/items?external_id={external_id}"))
+        .await
+        .expect(200);
+    let id = items["data"][0]["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no item {external_id}"));
+    admin.get(&format!("/api/v1/items/{id}")).await.expect(200)
+}
