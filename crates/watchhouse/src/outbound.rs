@@ -111,32 +111,31 @@ impl Outbound {
         timeout: Duration,
     ) -> Result<Answer, Refused> {
         self.check(url)?;
-        let call = async {
-            let request = self.client.post(url.clone()).headers(headers).body(body);
-            let mut response = request.send().await.map_err(|error| not_reached(&error))?;
-            let mut beginning = BytesMut::new();
-            // What cannot be read of the answer's body changes nothing: the status is what counts.
-            while let Ok(Some(chunk)) = response.chunk().await {
-                beginning.extend_from_slice(&chunk);
-                if beginning.len() >= ANSWER_BYTES {
-                    beginning.truncate(ANSWER_BYTES);
-                    break;
-                }
-            }
-            Ok(Answer {
-                status: response.status().as_u16(),
-                headers: response.headers().clone(),
-                beginning: String::from_utf8_lossy(&beginning).into_owned(),
-            })
-        };
-        tokio::time::timeout(timeout, call)
+        let deadline = tokio::time::Instant::now() + timeout;
+        let request = self.client.post(url.clone()).headers(headers).body(body);
+        let mut response = tokio::time::timeout_at(deadline, request.send())
             .await
-            .unwrap_or_else(|_| {
-                Err(refused(
+            .map_err(|_| {
+                refused(
                     "timed_out",
                     format!("no answer within {} s", timeout.as_secs()),
-                ))
-            })
+                )
+            })?
+            .map_err(|error| not_reached(&error))?;
+        let mut beginning = BytesMut::new();
+        // What cannot be read of the answer's body changes nothing: the status is what counts.
+        while beginning.len() < ANSWER_BYTES
+            && let Ok(Ok(Some(chunk))) = tokio::time::timeout_at(deadline, response.chunk()).await
+        {
+            beginning.extend_from_slice(&chunk);
+        }
+        beginning.truncate(ANSWER_BYTES);
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            // PostgreSQL's text holds every character but this one.
+            beginning: String::from_utf8_lossy(&beginning).replace('\0', "\u{fffd}"),
+        })
     }
 
     /// Fetches media from a host that the settings allow, within their limits.
