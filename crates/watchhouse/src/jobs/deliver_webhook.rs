@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use standardwebhooks::Webhook;
@@ -175,14 +175,18 @@ async fn finish(
     next: Next,
 ) -> anyhow::Result<Outcome> {
     let mut tx = app.store.begin().await?;
-    // Somebody else may have ended it meanwhile: a second worker after a lapsed lease.
-    let Some(delivery) = tx
+    // Somebody else may have been here meanwhile: a second worker after a lapsed lease. Then this
+    // attempt is not counted, and the delivery goes on as the other one left it.
+    let earlier = delivery.attempts;
+    let delivery = tx
         .delivery(&delivery.id)
         .await?
-        .filter(|now| now.state == DeliveryState::Pending && now.attempts == delivery.attempts)
-    else {
-        return Ok(Outcome::Done(tx));
-    };
+        .context("the delivery is gone")?;
+    match delivery.next_attempt_at {
+        None => return Ok(Outcome::Done(tx)),
+        Some(at) if delivery.attempts != earlier => return Ok(Outcome::Again(tx, at)),
+        Some(_) => {}
+    }
     let number = delivery.attempts + 1;
     let attempt = match result {
         Ok(answer) => Attempt {
