@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -23,9 +23,24 @@ pub fn current_request_id() -> Option<String> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
+/// The method, as far as it is one that HTTP has: a caller may make up others, and each would stay in
+/// the metrics.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
 pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let id: RequestId = app.ids.make(app.clock.now());
-    let method = request.method().to_string();
+    let method = known(request.method());
     let route = request
         .extensions()
         .get::<MatchedPath>()
@@ -54,7 +69,7 @@ pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Re
     let status = response.status();
     let labels = RequestLabels {
         route: route.clone(),
-        method: method.clone(),
+        method: method.to_owned(),
         status: status.as_u16(),
     };
     app.metrics.requests.get_or_create(&labels).inc();
