@@ -9,10 +9,12 @@ use utoipa::openapi::{
 };
 
 use super::error::Problem;
+use super::import::OnError;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
-    components(schemas(Problem)),
+    // A query's own types are not collected from the handlers.
+    components(schemas(Problem, OnError)),
     modifiers(&Shared),
     tags(
         (name = "scan", description = "Is this known? The way of every upload."),
@@ -83,6 +85,12 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
             .header("x-request-id", request_id)
             .build()
     };
+    // axum writes the rest of a path as `{*name}`, OpenAPI knows only `{name}`.
+    let paths = std::mem::take(&mut document.paths.paths);
+    document.paths.paths = paths
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,
