@@ -1,12 +1,12 @@
 //! Accounts.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiResult, not_found};
-use super::extract::{Listed, Params, page};
+use super::extract::{Listed, Params, Path, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;

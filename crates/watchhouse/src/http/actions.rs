@@ -1,13 +1,13 @@
 //! Actions: what the platform was told to do, and what it says became of it.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiResult, conflict, invalid, not_found};
-use super::extract::{Input, Listed, NUL_REFUSED, Params, has_nul, page};
+use super::extract::{Input, Listed, NUL_REFUSED, Params, Path, has_nul, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;

@@ -1,7 +1,7 @@
 //! Banks and the hashes in them.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use watchhouse_match::{Hash, HashKind};
 
 use super::error::{ApiError, ApiResult, Fault, conflict, invalid, not_found};
-use super::extract::{Creation, Input, Listed, PageQuery, Params, page};
+use super::extract::{Creation, Input, Listed, PageQuery, Params, Path, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::decisions::Decision;
 use super::error::{ApiError, ApiResult, conflict, invalid, not_found};
-use super::extract::{Input, Listed, Params, page};
+use super::extract::{Input, Listed, Params, Path, page};
 use super::items::Item;
 use super::scan::{FoundMatch, Reason};
 use crate::app::App;

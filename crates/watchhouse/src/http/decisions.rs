@@ -1,7 +1,7 @@
 //! Decisions.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::actions::Action;
 use super::cases::not_had;
 use super::error::{ApiResult, invalid, not_found};
-use super::extract::{Creation, Listed, NUL_REFUSED, PageQuery, Params, has_nul, page};
+use super::extract::{Creation, Listed, NUL_REFUSED, PageQuery, Params, Path, has_nul, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;

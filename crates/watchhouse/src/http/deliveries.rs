@@ -1,13 +1,13 @@
 //! Deliveries: every attempt to tell, to be seen and repeated.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiResult, conflict, not_found};
-use super::extract::{Listed, Params, page};
+use super::extract::{Listed, Params, Path, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;

@@ -172,6 +172,25 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
     }
 }
 
+/// The variable parts of a path, refused in our words when they are not of the form that they have.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        match axum::extract::Path::<T>::from_request_parts(parts, app).await {
+            Ok(axum::extract::Path(variables)) => Ok(Path(variables)),
+            // No row has a name of that form.
+            Err(rejection) => Err(ApiError::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                rejection.body_text(),
+            )),
+        }
+    }
+}
+
 /// A JSON body of a call that creates nothing.
 pub struct Input<T>(pub T);
 

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufReader, Seek as _, SeekFrom};
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts as _, Path, Request, State};
+use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use futures::StreamExt as _;
@@ -21,7 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::banks::{follow, search_past};
 use super::error::{ApiError, ApiResult, Fault, internal, invalid_body, not_found};
-use super::extract::{Once, Params};
+use super::extract::{Once, Params, Path};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::bank_file::{Format, ReadError, Reader};

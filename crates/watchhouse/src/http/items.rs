@@ -1,13 +1,13 @@
 //! Items.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::actions::Action;
 use super::error::{ApiResult, not_found};
-use super::extract::{Listed, Params, page};
+use super::extract::{Listed, Params, Path, page};
 use super::scan::FoundMatch;
 use crate::app::App;
 use crate::auth::{Caller, Scope};

@@ -1,7 +1,7 @@
 //! API keys.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ApiResult, invalid, not_found};
-use super::extract::{Creation, Listed, PageQuery, Params, page};
+use super::extract::{Creation, Listed, PageQuery, Params, Path, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope, make_secret};
 use crate::clock::Timestamp;

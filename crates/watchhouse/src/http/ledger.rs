@@ -3,7 +3,7 @@
 //! Below `/ledger`, checkpoint and tiles are C2SP tlog-tiles, public, and can be mirrored as they are.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiError, ApiResult, internal, not_found};
-use super::extract::{Listed, Params, page};
+use super::extract::{Listed, Params, Path, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;

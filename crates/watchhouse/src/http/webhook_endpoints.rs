@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine as _;
@@ -14,7 +14,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::error::{ApiResult, invalid, not_found};
-use super::extract::{Creation, Input, Listed, PageQuery, Params, page};
+use super::extract::{Creation, Input, Listed, PageQuery, Params, Path, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::{Timestamp, later};
