@@ -215,6 +215,31 @@ impl Drop for TestApp {
     }
 }
 
+/// Runs SQL beside the server, as somebody with the database's password would.
+pub async fn run_sql(app: &App, sql: &str) -> u64 {
+    let mut connection = connect(app).await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()))
+        .execute(&mut connection)
+        .await
+        .unwrap()
+        .rows_affected()
+}
+
+/// Reads one column of bytes beside the server.
+pub async fn read_bytes(app: &App, sql: &str) -> Vec<Vec<u8>> {
+    let mut connection = connect(app).await;
+    sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned()))
+        .fetch_all(&mut connection)
+        .await
+        .unwrap()
+}
+
+async fn connect(app: &App) -> sqlx::AnyConnection {
+    <sqlx::AnyConnection as sqlx::Connection>::connect(&app.config.database_url())
+        .await
+        .unwrap()
+}
+
 /// True when the tests run on PostgreSQL.
 pub fn is_postgres() -> bool {
     std::env::var_os("WATCHHOUSE_TEST_POSTGRES").is_some()

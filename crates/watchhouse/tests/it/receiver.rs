@@ -1,16 +1,18 @@
 //! A webhook receiver that does as it is told, and remembers what it got.
 
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use futures::StreamExt as _;
 use serde_json::Value;
 
 /// How the receiver answers one call.
@@ -19,6 +21,9 @@ pub enum Reply {
     Status(u16),
     RetryAfter(u16, u32),
     RedirectTo(String),
+    Body(u16, Vec<u8>),
+    /// A status, the beginning of a body, and never its end.
+    EndlessBody(u16),
     /// Never answers.
     Hang,
 }
@@ -76,6 +81,11 @@ impl Receiver {
         self.state.replies.lock().unwrap().extend(replies);
     }
 
+    /// Answers 204 from now on, whatever it was told before.
+    pub fn recover(&self) {
+        self.state.replies.lock().unwrap().clear();
+    }
+
     pub fn received(&self) -> Vec<Received> {
         self.state.received.lock().unwrap().clone()
     }
@@ -112,6 +122,14 @@ async fn receive(State(state): State<Arc<Inner>>, headers: HeaderMap, body: Byte
             (status, [("retry-after", seconds.to_string())]).into_response()
         }
         Some(Reply::RedirectTo(url)) => (StatusCode::FOUND, [("location", url)]).into_response(),
+        Some(Reply::Body(status, body)) => {
+            (StatusCode::from_u16(status).unwrap(), body).into_response()
+        }
+        Some(Reply::EndlessBody(status)) => {
+            let begin = futures::stream::iter([Ok::<_, Infallible>("it goes on ")]);
+            let body = Body::from_stream(begin.chain(futures::stream::pending()));
+            (StatusCode::from_u16(status).unwrap(), body).into_response()
+        }
         Some(Reply::Hang) => std::future::pending().await,
     }
 }
