@@ -59,6 +59,9 @@ impl Store {
         let options = AnyConnectOptions::from_str(url)
             .context("reading the database's address")?
             .disable_statement_logging();
+        // The pool tries again until its time is over, and then says no more than that it is.
+        let first = options.connect().await.context("connecting")?;
+        let _ = sqlx::Connection::close(first).await;
         let pool = AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(10))
@@ -80,6 +83,18 @@ impl Store {
                         }
                     }
                     Ok(())
+                })
+            })
+            .after_release(move |connection, _| {
+                Box::pin(async move {
+                    if dialect == Dialect::Sqlite {
+                        // A full disk makes SQLite end the transaction itself, and then the driver
+                        // believes for ever that it goes on. Such a connection is thrown away. The
+                        // ping is behind the driver's own undoing in the line.
+                        sqlx::Connection::ping(&mut *connection).await?;
+                        return Ok(!sqlx::Connection::is_in_transaction(connection));
+                    }
+                    Ok(true)
                 })
             })
             .connect_with(options)
