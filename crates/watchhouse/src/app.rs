@@ -104,7 +104,8 @@ impl App {
             clock.clone(),
             ids.clone(),
         )
-        .await?;
+        .await
+        .with_context(|| format!("cannot use the database \"{}\"", config.shown_database()))?;
 
         let mut tx = store.begin().await?;
         let is_new = tx.meta("ledger_key").await?.is_none();

@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use figment::Figment;
+use figment::error::Kind;
 use figment::providers::{Env, Format, Toml};
+use figment::{Figment, Source};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::store::Store;
 
@@ -161,12 +163,11 @@ impl Config {
             );
             figment = figment.merge(Toml::file_exact(file));
         }
-        let figment = figment.merge(Env::prefixed("WATCHHOUSE_").split("__"));
+        // WATCHHOUSE_CONFIG names the file and is no setting in it.
+        let environment = Env::prefixed("WATCHHOUSE_").ignore(&["config"]);
+        let figment = figment.merge(environment.split("__"));
         let config: Config = figment.extract().map_err(|error| {
-            let lines: Vec<String> = error
-                .into_iter()
-                .map(|problem| problem.to_string())
-                .collect();
+            let lines: Vec<String> = error.into_iter().map(explain).collect();
             anyhow::anyhow!("the settings are wrong: {}", lines.join("; "))
         })?;
         config.check()?;
@@ -231,7 +232,7 @@ impl Config {
             "the settings are wrong: cases.lease_seconds is more than cases.max_lease_seconds"
         );
         if !self.server.public_url.is_empty() {
-            let url = url::Url::parse(&self.server.public_url);
+            let url = Url::parse(&self.server.public_url);
             let is_web = url
                 .as_ref()
                 .is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
@@ -253,7 +254,54 @@ impl Config {
         }
     }
 
+    /// The database's address as it may be shown: without a password.
+    pub fn shown_database(&self) -> String {
+        without_password(&self.database_url())
+    }
+
     pub fn webhook_timeout(&self) -> Duration {
         Duration::from_secs(self.webhooks.timeout_seconds)
     }
+}
+
+/// What is wrong with one setting, and where it was set.
+fn explain(problem: figment::Error) -> String {
+    let name = problem.path.join(".").to_lowercase();
+    let source = problem.metadata.and_then(|metadata| metadata.source);
+    let place = match source {
+        Some(Source::File(file)) => format!("in \"{}\"", file.display()),
+        _ => {
+            let variable = name.to_uppercase().replace('.', "__");
+            format!("in the environment, WATCHHOUSE_{variable}")
+        }
+    };
+    match problem.kind {
+        Kind::UnknownField(_, known) => format!(
+            "there is no setting \"{name}\" ({place}); beside it there are {}",
+            known.join(", ")
+        ),
+        // The file is no TOML at all.
+        kind if name.is_empty() => format!("{kind} ({place})"),
+        kind => format!("{name}: {kind} ({place})"),
+    }
+}
+
+/// A database's address as it may be shown.
+pub fn without_password(address: &str) -> String {
+    const HIDDEN: &str = "…";
+    let Ok(mut url) = Url::parse(address) else {
+        return address.to_owned();
+    };
+    let is_secret = |name: &str| matches!(name, "password" | "sslpassword");
+    if url.password().is_some() && url.set_password(Some(HIDDEN)).is_err() {
+        return HIDDEN.to_owned();
+    }
+    if url.query_pairs().any(|(name, _)| is_secret(&name)) {
+        let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+        let shown = pairs
+            .iter()
+            .map(|(name, value)| (name, if is_secret(name) { HIDDEN } else { value }));
+        url.query_pairs_mut().clear().extend_pairs(shown);
+    }
+    url.to_string().replace("%E2%80%A6", HIDDEN)
 }

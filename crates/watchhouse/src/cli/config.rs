@@ -35,12 +35,12 @@ impl Config {
                 let rules = crate::app::read_rules(&config)?;
                 println!("the settings are right");
                 println!("rules: {}, in {}", rules.rules().len(), rules_name(&config));
-                println!("database: {}", without_password(&config.database_url()));
+                println!("database: {}", config.shown_database());
                 println!("listens on: {}", config.server.listen);
             }
             Config::Show(from) => {
                 let mut config = config::Config::load(from.config.as_deref())?;
-                config.database = without_password(&config.database);
+                config.database = config::without_password(&config.database);
                 print!(
                     "{}",
                     toml::to_string(&config).context("printing the settings")?
@@ -57,16 +57,5 @@ fn rules_name(config: &config::Config) -> &str {
         "the default pack"
     } else {
         &config.rules.file
-    }
-}
-
-/// A database's address as it may be shown.
-fn without_password(address: &str) -> String {
-    match url::Url::parse(address) {
-        Ok(mut url) if url.password().is_some() => {
-            let _ = url.set_password(Some("…"));
-            url.to_string().replace("%E2%80%A6", "…")
-        }
-        _ => address.to_owned(),
     }
 }
