@@ -42,10 +42,12 @@ impl Serve {
 fn start_log(log: &Log) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&log.level)
         .with_context(|| format!("the setting log.level is \"{}\"", log.level))?;
+    // Colours are for people who look on; in a file they are rubbish.
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(std::io::stderr().is_terminal() && !no_color)
+        .with_writer(std::io::stderr);
     match log.format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),
@@ -60,6 +62,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", config.server.listen))?;
     let grace = Duration::from_secs(config.server.stop_grace_seconds);
     let app = App::open(config, Outside::real()).await?;
+    // Before the first word: whoever reads that it listens may tell it to stop.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     if let Some(secret) = first_key(&app).await? {
         println!("administrator key: {secret}");
         println!("it is shown this once and kept nowhere: put it somewhere safe now");
@@ -69,8 +74,6 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     println!("to browse the API: http://{address}/docs/");
     std::io::stdout().flush()?;
 
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
     app.start().await?;
     let stop = app.stop.clone();
     let told = async move {

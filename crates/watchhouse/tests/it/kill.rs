@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::future::join_all;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
 use watchhouse_demo::alterations::Alteration;
 
 use crate::app::{PROGRAM, is_postgres};
@@ -25,6 +25,10 @@ const N_KILLS: usize = 9;
 const N_FALSE_STARTS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever repeats a failure needs the seed"
+)]
 async fn a_server_that_is_killed_again_and_again_keeps_its_word() {
     let seed = std::env::var("WATCHHOUSE_TEST_SEED").map_or_else(
         |_| u64::from(std::process::id()),
@@ -41,8 +45,10 @@ async fn a_server_that_is_killed_again_and_again_keeps_its_word() {
     let mut server = place.start().await;
     let platform = Platform::open(&server, &receiver).await;
 
-    let callers = (0..N_CALLERS).map(|_| tokio::spawn(Arc::clone(&platform).work()));
-    let callers: Vec<_> = callers.collect();
+    let mut callers = JoinSet::new();
+    for _ in 0..N_CALLERS {
+        callers.spawn(Arc::clone(&platform).work());
+    }
     let mut moments: Vec<usize> = (0..N_KILLS)
         .map(|_| 1 + chance.below(N_UPLOADS - 20))
         .collect();
@@ -65,10 +71,7 @@ async fn a_server_that_is_killed_again_and_again_keeps_its_word() {
         server = place.start().await;
         platform.move_to(&server);
     }
-    join_all(callers)
-        .await
-        .into_iter()
-        .for_each(|caller| caller.unwrap());
+    callers.join_all().await;
 
     let mut database = connect(&place).await;
     if is_postgres() {

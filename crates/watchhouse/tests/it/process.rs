@@ -250,6 +250,15 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    #[expect(clippy::print_stderr, reason = "it tells why the test failed")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the server said:\n{}", self.log_text());
+        }
+    }
+}
+
 /// How a command ended.
 #[derive(Debug)]
 pub struct Finished {
@@ -294,14 +303,11 @@ pub async fn finish(mut command: Command) -> Finished {
 }
 
 /// Polls until it is so.
-#[track_caller]
-pub fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
-    async move {
-        let began = std::time::Instant::now();
-        while !is_so().await {
-            assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
