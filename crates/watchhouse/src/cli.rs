@@ -64,6 +64,7 @@ pub fn run() -> ExitCode {
     {
         return child::run();
     }
+    end_when_nobody_reads();
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Serve(command) => command.run(),
@@ -79,4 +80,22 @@ pub fn run() -> ExitCode {
         eprintln!("error: {error:#}");
         ExitCode::from(FAILED)
     })
+}
+
+/// `println!` panics where its text cannot go, as in `watchhouse scan … | head`. That is no fault of the
+/// program: it ends, quietly when nobody reads any more.
+fn end_when_nobody_reads() {
+    const BROKEN_PIPE: i32 = 128 + 13;
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload_as_str().unwrap_or_default();
+        match text.strip_prefix("failed printing to stdout: ") {
+            Some(why) if why.starts_with("Broken pipe") => std::process::exit(BROKEN_PIPE),
+            Some(why) => {
+                eprintln!("error: cannot print: {why}");
+                std::process::exit(i32::from(FAILED));
+            }
+            None => usual(panic),
+        }
+    }));
 }

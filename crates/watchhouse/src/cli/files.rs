@@ -37,6 +37,25 @@ pub fn sandbox(children: Option<usize>) -> anyhow::Result<Sandbox> {
     Sandbox::new(settings).context("setting up the decoding processes")
 }
 
+/// Text from outside as a line may hold it: what would end the line or move the cursor is spelled out,
+/// so that no file's name can pass for what this program says.
+pub fn on_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+/// A path as a line may hold it.
+pub fn shown(path: &Path) -> String {
+    on_one_line(&path.to_string_lossy())
+}
+
 /// Every file below these paths, and every path that cannot be walked.
 pub fn find(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<(PathBuf, Problem)>) {
     let mut files = Vec::new();

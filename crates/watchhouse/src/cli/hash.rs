@@ -41,8 +41,8 @@ impl Hash {
         for (path, problem) in &problems {
             eprintln!(
                 "error: cannot read \"{}\": {}",
-                path.display(),
-                problem.message
+                files::shown(path),
+                files::on_one_line(&problem.message)
             );
         }
         let ahead = std::thread::available_parallelism().map_or(1, usize::from) * 2;
@@ -66,7 +66,7 @@ impl Hash {
 }
 
 fn print_text(looked: &Looked) {
-    println!("{}", looked.path.display());
+    println!("{}", files::shown(&looked.path));
     if let Some(digests) = &looked.digests {
         println!("  md5     {}", hex::encode(&digests.md5));
         println!("  sha1    {}", hex::encode(&digests.sha1));

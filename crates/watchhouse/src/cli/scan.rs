@@ -29,9 +29,11 @@ const PRINTED_FAULTS: usize = 20;
 /// The exit code when something matched.
 const MATCHED: u8 = 1;
 
-/// Exit code: 0 nothing matched, 1 something matched, 2 something could not be checked (also when
-/// something else matched).
 #[derive(Args)]
+#[command(
+    after_help = "Exit code: 0 nothing matched, 1 something matched, 2 something could not be \
+                  checked (also when something else matched)"
+)]
 pub struct Scan {
     /// Files and folders
     #[arg(required = true, value_name = "PATH")]
@@ -224,9 +226,9 @@ impl Scan {
                 );
                 return;
             }
-            println!("MATCH      {}", looked.path.display());
+            println!("MATCH      {}", files::shown(&looked.path));
             for matching in matches {
-                println!("           {}", match_text(matching));
+                println!("           {}", files::on_one_line(&match_text(matching)));
             }
         });
     }
@@ -247,8 +249,8 @@ impl Scan {
             } else {
                 println!(
                     "UNCHECKED  {}: {} ({})",
-                    path.display(),
-                    problem.message,
+                    files::shown(path),
+                    files::on_one_line(&problem.message),
                     problem.code
                 );
             }
