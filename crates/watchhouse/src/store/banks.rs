@@ -134,6 +134,13 @@ impl Tx {
         self.optional(BY_ID, args![id], Bank::from_row).await
     }
 
+    /// A bank as it stays until this transaction ends, but for what this transaction does to it.
+    pub async fn bank_to_change(&mut self, id: &BankId) -> Result<Option<Bank>> {
+        // Whoever changes a bank takes numbers: while they are held, what is read cannot grow old.
+        self.take_numbers(0).await?;
+        self.bank(id).await
+    }
+
     pub async fn banks(&mut self, page: &Page) -> Result<PageOf<Bank>> {
         let rows = self
             .all(LIST, args![page.below(), page.probe()], Bank::from_row)
