@@ -165,8 +165,8 @@ impl<R: BufRead> Reader<R> {
                 Form::Plain => plain::record(text(&self.buffer, line)?, line)?,
                 Form::JsonLines => json_lines::record(text(&self.buffer, line)?, line)?,
             };
-            if record.is_some() {
-                return Ok(record);
+            if let Some(record) = record {
+                return without_null(record).map(Some);
             }
         }
     }
@@ -190,6 +190,16 @@ impl<R: BufRead> Iterator for Reader<R> {
 
 fn text(bytes: &[u8], line: u64) -> Result<&str, ReadError> {
     std::str::from_utf8(bytes).map_err(|_| at(line, "not UTF-8; save the file as UTF-8"))
+}
+
+/// PostgreSQL's text cannot hold U+0000, and nobody means it.
+fn without_null(record: Record) -> Result<Record, ReadError> {
+    let texts = [&record.category, &record.source, &record.external_id];
+    let has_null = texts.into_iter().flatten().any(|text| text.contains('\0'));
+    match has_null {
+        true => Err(at(record.line, "a text with the character U+0000")),
+        false => Ok(record),
+    }
 }
 
 fn at(line: u64, message: impl Into<String>) -> ReadError {

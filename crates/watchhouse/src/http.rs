@@ -35,7 +35,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::App;
 use error::{ApiError, internal};
-use extract::NUL_REFUSED;
+use extract::null_refused;
 
 /// Every route and its documentation.
 pub fn routes() -> OpenApiRouter<App> {
@@ -119,11 +119,10 @@ fn pages(document: OpenApi) -> Router<App> {
     Router::from(page).route("/", get(|| async { Redirect::to("/docs/") }))
 }
 
-/// Bodies are checked where their fields are; see `extract::has_nul`.
+/// Bodies are looked at when they are parsed; see `extract::parse_json`.
 async fn refuse_nul(request: Request, next: Next) -> Response {
     if request.uri().to_string().contains("%00") {
-        let refusal = ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", NUL_REFUSED);
-        return refusal.into_response();
+        return null_refused().into_response();
     }
     next.run(request).await
 }

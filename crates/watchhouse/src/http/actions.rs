@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiResult, conflict, invalid, not_found};
-use super::extract::{Input, Listed, NUL_REFUSED, Params, Path, has_nul, page};
+use super::extract::{Input, Listed, Params, Path, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -133,9 +133,6 @@ pub async fn answer_action(
             "detail",
             format!("expected at most {LONGEST_DETAIL} characters"),
         ));
-    }
-    if answer.detail.as_ref().is_some_and(|detail| has_nul(detail)) {
-        return Err(invalid("detail", NUL_REFUSED));
     }
     let state = match answer.outcome {
         Outcome::Done => ActionState::Done,

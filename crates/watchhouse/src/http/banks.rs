@@ -210,7 +210,8 @@ pub async fn change_bank(
     caller.require(Scope::BanksWrite)?;
 
     let mut tx = app.store.begin().await?;
-    let mut bank = tx.bank(&id).await?.ok_or_else(|| not_found("bank", &id))?;
+    let bank = tx.bank_to_change(&id).await?;
+    let mut bank = bank.ok_or_else(|| not_found("bank", &id))?;
     bank.name = change.name.unwrap_or(bank.name);
     bank.description = change.description.unwrap_or(bank.description);
     bank.owner = change.owner.unwrap_or(bank.owner);
@@ -430,6 +431,11 @@ pub async fn list_hashes(
 ) -> ApiResult<Json<Listed<ListedHash>>> {
     caller.require(Scope::BanksRead)?;
     let page = page(query.limit, query.after)?;
+    if let Some(after) = &page.after
+        && after.parse::<i64>().is_err()
+    {
+        return Err(invalid("after", "expected the `next` of the page before"));
+    }
     let mut tx = app.store.read().await?;
     tx.bank(&id).await?.ok_or_else(|| not_found("bank", &id))?;
     Ok(Listed::from_page(
@@ -453,8 +459,9 @@ pub async fn remove_hash(
     let number = hash
         .strip_prefix("hsh_")
         .and_then(|number| number.parse::<u64>().ok());
+    // One hash has one id: no sign, no leading zeros.
     let number = number
-        .filter(|number| *number < 1 << 62)
+        .filter(|number| *number < 1 << 62 && hash_id(*number) == hash)
         .ok_or_else(|| not_found("hash", &hash))?;
 
     let mut tx = app.store.begin().await?;

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::actions::Action;
 use super::cases::not_had;
 use super::error::{ApiResult, invalid, not_found};
-use super::extract::{Creation, Listed, NUL_REFUSED, PageQuery, Params, Path, has_nul, page};
+use super::extract::{Creation, Listed, PageQuery, Params, Path, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -266,9 +266,6 @@ fn check(new: &NewDecision) -> ApiResult<()> {
         let message =
             format!("a decision has its reasons: expected 1 to {LONGEST_REASONS} characters");
         return Err(invalid("reasons", message));
-    }
-    if has_nul(&new.reasons) {
-        return Err(invalid("reasons", NUL_REFUSED));
     }
     if new.actions.len() > MOST_ACTIONS {
         return Err(invalid(

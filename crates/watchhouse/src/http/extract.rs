@@ -102,7 +102,9 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> ApiResult<ApiKey> {
     let text = value
         .to_str()
         .ok()
-        .and_then(|text| text.strip_prefix("Bearer "))
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, text)| text)
         .ok_or_else(unknown)?;
     let (id, digest) = auth::parse_secret(text.trim()).ok_or_else(unknown)?;
     let mut tx = app.store.read().await?;
@@ -152,6 +154,15 @@ impl<T> Listed<T> {
         let PageOf { rows, next } = page.map(change);
         Json(Listed { data: rows, next })
     }
+}
+
+/// PostgreSQL's text cannot hold U+0000, and nobody means it.
+pub fn null_refused() -> ApiError {
+    ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "invalid",
+        "texts must not hold the character U+0000",
+    )
 }
 
 /// A query whose unknown and wrong parameters are refused in our words.
@@ -352,15 +363,14 @@ async fn read_json_body(headers: &HeaderMap, body: Body, limit: usize) -> ApiRes
     read_body(body, limit).await
 }
 
-pub const NUL_REFUSED: &str = "texts must not hold the character U+0000";
-
-/// PostgreSQL's text cannot hold it, and nobody means it.
-pub fn has_nul(text: &str) -> bool {
-    text.contains('\0')
-}
-
-/// Parses JSON; the error names the field.
+/// Parses a JSON object; the error names the field.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    // The parser would take an array of the fields' values for the object.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(invalid_body(
+            "expected an object and not an array at line 1 column 1",
+        ));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let field = error.path().to_string();
@@ -375,5 +385,22 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     reader
         .end()
         .map_err(|error| invalid_body(error.to_string()))?;
+    if has_escaped_null(bytes) {
+        return Err(null_refused());
+    }
     Ok(parsed)
+}
+
+/// True when a text in this JSON, which is well formed, holds U+0000. There is one way to write it.
+fn has_escaped_null(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let escape = &rest[at + 1..];
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        // Whatever is escaped is no beginning of an escape.
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
 }

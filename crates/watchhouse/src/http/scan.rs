@@ -3,8 +3,9 @@
 use std::time::Instant;
 
 use axum::body::{Body, Bytes};
+use axum::extract::multipart::MultipartError;
 use axum::extract::{
-    DefaultBodyLimit, FromRequest as _, FromRequestParts as _, Multipart, Query, Request, State,
+    DefaultBodyLimit, FromRequest as _, FromRequestParts as _, Multipart, Request, State,
 };
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -16,8 +17,8 @@ use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
 use super::banks::ListedHash;
-use super::error::{ApiError, ApiResult, invalid, invalid_body, unavailable};
-use super::extract::{NUL_REFUSED, Once, has_nul, parse_json, read_body, too_large};
+use super::error::{ApiResult, invalid, invalid_body, unavailable};
+use super::extract::{Once, Params, parse_json, read_body, too_large};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -32,6 +33,8 @@ use crate::store::matches::ExplainedMatch;
 
 const LONGEST_ID: usize = 512;
 const LONGEST_TEXT: usize = 100_000;
+/// Boundaries and headers of a form.
+const ROOM_IN_FORM: usize = 65_536;
 
 /// The item that the media belongs to.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -434,16 +437,6 @@ fn check_item(item: &NewItem) -> ApiResult<()> {
     {
         return Err(invalid("address", "expected at most 4096 bytes"));
     }
-    let texts = [
-        Some(&item.external_id),
-        Some(&item.kind),
-        account,
-        item.text.as_ref(),
-        item.address.as_ref(),
-    ];
-    if texts.into_iter().flatten().any(|text| has_nul(text)) {
-        return Err(invalid("item", NUL_REFUSED));
-    }
     Ok(())
 }
 
@@ -461,15 +454,7 @@ impl From<ItemOfScan> for NewItem {
 }
 
 async fn read_upload(app: &App, parts: &mut Parts, body: Body) -> ApiResult<Upload> {
-    let Query(query) = Query::<ScanQuery>::from_request_parts(parts, app)
-        .await
-        .map_err(|rejection| {
-            ApiError::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "invalid",
-                rejection.body_text(),
-            )
-        })?;
+    let Params(query) = Params::<ScanQuery>::from_request_parts(parts, app).await?;
     match essence(parts).as_str() {
         "multipart/form-data" => read_multipart(app, parts, body).await,
         "application/json" => read_address(app, body).await,
@@ -513,22 +498,22 @@ async fn read_address(app: &App, body: Body) -> ApiResult<Upload> {
 
 async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Upload> {
     let limit = app.config.scan.max_bytes;
+    // Both parts at their largest, and some room for what stands between them.
+    let whole = limit + app.config.server.max_body_bytes + ROOM_IN_FORM;
     let mut request = Request::new(body);
     *request.headers_mut() = parts.headers.clone();
-    let broken =
-        |error: &dyn std::fmt::Display| invalid_body(format!("the form cannot be read: {error}"));
-    // The parts have limits of their own, below; axum's default for a whole form is 2 MB.
-    DefaultBodyLimit::disable().apply(&mut request);
+    DefaultBodyLimit::max(whole).apply(&mut request);
+    let unread = |text: String| invalid_body(format!("the form cannot be read: {text}"));
+    let broken = |error: MultipartError| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(whole),
+        _ => unread(error.body_text()),
+    };
     let mut form = Multipart::from_request(request, app)
         .await
-        .map_err(|error| broken(&error.body_text()))?;
+        .map_err(|error| unread(error.body_text()))?;
     let mut item: Option<ItemOfScan> = None;
     let mut media: Option<Bytes> = None;
-    while let Some(mut field) = form
-        .next_field()
-        .await
-        .map_err(|error| broken(&error.body_text()))?
-    {
+    while let Some(mut field) = form.next_field().await.map_err(broken)? {
         let name = field.name().unwrap_or_default().to_owned();
         let limit = if name == "media" {
             limit
@@ -536,11 +521,7 @@ async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Uploa
             app.config.server.max_body_bytes
         };
         let mut bytes = Vec::new();
-        while let Some(chunk) = field
-            .chunk()
-            .await
-            .map_err(|error| broken(&error.body_text()))?
-        {
+        while let Some(chunk) = field.chunk().await.map_err(broken)? {
             if bytes.len() + chunk.len() > limit {
                 return Err(too_large(limit));
             }

@@ -1,0 +1,103 @@
+//! The bits of many PDQ hashes, laid out for comparing all of them with a few queries.
+//!
+//! The first 128 bits lie apart from the others, a word to a column: they alone refuse nearly every
+//! row, so a sweep reads half the memory, and a register holds the same word of several rows.
+
+use super::rows::push_tight;
+use crate::hash::PdqHash;
+
+/// How many rows are refused together: few enough that they stay in the first cache while every
+/// query passes over them, enough that choosing the nearest of them costs little.
+const BLOCK: usize = 64;
+
+#[derive(Clone, Default)]
+pub(crate) struct PdqColumns {
+    heads: [Vec<u64>; 2],
+    tails: Vec<[u64; 2]>,
+}
+
+impl PdqColumns {
+    pub(crate) fn push(&mut self, hash: &PdqHash) {
+        let [a, b, c, d] = hash.words();
+        push_tight(&mut self.heads[0], a);
+        push_tight(&mut self.heads[1], b);
+        push_tight(&mut self.tails, [c, d]);
+    }
+
+    pub(super) fn swap_remove(&mut self, row: usize) {
+        for column in &mut self.heads {
+            column.swap_remove(row);
+        }
+        self.tails.swap_remove(row);
+    }
+
+    /// Gives back what a large removal left over.
+    pub(super) fn shrink(&mut self) {
+        for column in &mut self.heads {
+            column.shrink_to_fit();
+        }
+        self.tails.shrink_to_fit();
+    }
+
+    /// Calls `near` with query index, row and distance wherever the distance is `within` or less,
+    /// in no particular order.
+    ///
+    /// Always inlined, so that each kernel in `arch` compiles it for its own CPUs.
+    #[inline(always)]
+    pub(crate) fn sweep(
+        &self,
+        queries: &[PdqHash],
+        within: u32,
+        near: &mut dyn FnMut(usize, usize, u32),
+    ) {
+        let (a_blocks, a_rest) = self.heads[0].as_chunks::<BLOCK>();
+        let (b_blocks, _) = self.heads[1].as_chunks::<BLOCK>();
+        for (block_idx, (a, b)) in a_blocks.iter().zip(b_blocks).enumerate() {
+            for (query_idx, query) in queries.iter().enumerate() {
+                if nearest_head(a, b, query) <= u64::from(within) {
+                    let rows = block_idx * BLOCK..(block_idx + 1) * BLOCK;
+                    for row in rows {
+                        let distance = self.distance(row, query);
+                        if distance <= within {
+                            near(query_idx, row, distance);
+                        }
+                    }
+                }
+            }
+        }
+        let n_rows = self.tails.len();
+        for row in n_rows - a_rest.len()..n_rows {
+            for (query_idx, query) in queries.iter().enumerate() {
+                let distance = self.distance(row, query);
+                if distance <= within {
+                    near(query_idx, row, distance);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn distance(&self, row: usize, query: &PdqHash) -> u32 {
+        let [a, b, c, d] = query.words();
+        (self.heads[0][row] ^ a).count_ones()
+            + (self.heads[1][row] ^ b).count_ones()
+            + (self.tails[row][0] ^ c).count_ones()
+            + (self.tails[row][1] ^ d).count_ones()
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let heads = self.heads[0].capacity() + self.heads[1].capacity();
+        heads * size_of::<u64>() + self.tails.capacity() * size_of::<[u64; 2]>()
+    }
+}
+
+/// In how few of its first 128 bits any row of a block differs from a query.
+#[inline(always)]
+fn nearest_head(a: &[u64; BLOCK], b: &[u64; BLOCK], query: &PdqHash) -> u64 {
+    let [query_a, query_b, ..] = query.words();
+    // Counts stay as wide as the words, so that they need not change registers.
+    let count = |word: u64| u64::from(word.count_ones());
+    a.iter().zip(b).fold(u64::MAX, |nearest, (a, b)| {
+        nearest.min(count(a ^ query_a) + count(b ^ query_b))
+    })
+}
