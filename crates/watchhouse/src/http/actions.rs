@@ -107,6 +107,7 @@ pub struct ActionOutcome {
 
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = OutcomeOfAction)]
 pub enum Outcome {
     Done,
     Failed,

@@ -24,6 +24,7 @@ pub struct Decision {
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schema(as = OutcomeOfDecision)]
 pub enum Outcome {
     Violation,
     NoViolation,
