@@ -87,12 +87,13 @@ pub async fn create_key(
     }: Creation<NewKey>,
 ) -> ApiResult<Response> {
     caller.require(Scope::KeysWrite)?;
-    check(&app, &caller, &new)?;
 
     let mut tx = app.store.begin().await?;
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);
     }
+    // After the replay: what was in the future at the first time may have passed.
+    check(&caller, &new, tx.now)?;
     let id: KeyId = tx.make();
     let (secret, secret_digest) = make_secret(&app.ids, &id);
     let key = ApiKey {
@@ -131,7 +132,7 @@ pub async fn create_key(
     Ok(answer)
 }
 
-fn check(app: &App, caller: &Caller, new: &NewKey) -> ApiResult<()> {
+fn check(caller: &Caller, new: &NewKey, now: Timestamp) -> ApiResult<()> {
     if new.name.trim().is_empty() || new.name.chars().count() > LONGEST_NAME {
         return Err(invalid(
             "name",
@@ -156,14 +157,19 @@ fn check(app: &App, caller: &Caller, new: &NewKey) -> ApiResult<()> {
             message,
         ));
     }
-    if new.expires_at.is_some_and(|at| at <= app.clock.now()) {
+    if new.expires_at.is_some_and(|at| at <= now) {
         return Err(invalid("expires_at", "this is in the past"));
     }
-    if new.rate_per_second == Some(0) || new.burst == Some(0) {
-        return Err(invalid(
-            "rate_per_second",
-            "expected at least 1; revoke a key to stop it",
-        ));
+    for (field, limit) in [
+        ("rate_per_second", new.rate_per_second),
+        ("burst", new.burst),
+    ] {
+        if limit == Some(0) {
+            return Err(invalid(
+                field,
+                "expected at least 1; revoke a key to stop it",
+            ));
+        }
     }
     Ok(())
 }
