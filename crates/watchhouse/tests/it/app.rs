@@ -155,6 +155,37 @@ impl TestApp {
         Client::new(self.address, None)
     }
 
+    /// How many rows a table has, read past the server. `rows` is a table and what may follow it.
+    pub async fn count(&self, rows: &str) -> i64 {
+        self.number(&format!("SELECT COUNT(*) FROM {rows}")).await
+    }
+
+    /// The one number that a query gives, read past the server.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let url = self.app.config.database_url();
+        let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(&url)
+            .await
+            .unwrap();
+        sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned()))
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+    }
+
+    /// The details of every ledger entry of a kind, oldest first.
+    pub async fn recorded(&self, kind: &str) -> Vec<serde_json::Value> {
+        let path = format!("/api/v1/ledger/entries?kind={kind}&limit=200");
+        let entries = self.admin().get(&path).await.expect(200);
+        let bodies = entries["data"].as_array().unwrap().iter().rev();
+        bodies
+            .map(|entry| {
+                let body: serde_json::Value =
+                    serde_json::from_str(entry["body"].as_str().unwrap()).unwrap();
+                body["details"].clone()
+            })
+            .collect()
+    }
+
     /// Lets time pass, and everything that it makes due begin.
     pub fn advance(&self, by: Duration) {
         self.app.clock.advance(by);
