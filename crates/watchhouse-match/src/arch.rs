@@ -29,10 +29,10 @@ impl Kernel {
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512vpopcntdq")
                     && is_x86_feature_detected!("popcnt"))
-                .then(|| Kernel(sweep_avx512)),
+                .then_some(Kernel(sweep_avx512)),
                 #[cfg(target_arch = "x86_64")]
                 (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt"))
-                    .then(|| Kernel(sweep_avx2)),
+                    .then_some(Kernel(sweep_avx2)),
                 Some(Kernel(sweep_portable)),
             ];
             kernels.into_iter().flatten().collect()

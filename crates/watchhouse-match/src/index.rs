@@ -4,11 +4,13 @@
 //! MUST NOT trade recall for speed, because a miss here is an upload waved through.
 
 mod bank;
+mod columns;
 mod exact;
 mod rows;
 mod scan;
 
 pub use bank::{BankId, BankSettings};
+pub(crate) use columns::PdqColumns;
 
 use crate::hash::{Degenerate, Hash, HashKind, PdqHash};
 

@@ -10,6 +10,7 @@
 //! * [`enum@Hash`] is one hash of either sort, parsed and printed.
 //! * [`Index`] finds the listed hashes that a hash meets.
 
+mod arch;
 pub mod decode;
 pub mod digest;
 pub mod hash;

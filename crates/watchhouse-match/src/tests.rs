@@ -4,7 +4,9 @@ mod naive;
 
 use proptest::prelude::*;
 
+use crate::arch::Kernel;
 use crate::hash::PdqHash;
+use crate::index::PdqColumns;
 use crate::pdq::{Family, Pdq, Spectrum, Transform, pdq};
 use crate::picture::{Channels, Picture};
 
@@ -29,6 +31,19 @@ fn channels() -> impl Strategy<Value = Channels> {
         Just(Channels::Rgb),
         Just(Channels::Rgba),
     ]
+}
+
+/// Hashes of which some are near each other, by bits of one half or of both.
+fn near_hash() -> impl Strategy<Value = PdqHash> {
+    let bits = prop_oneof![Just(0usize..128), Just(128usize..256), Just(0usize..256)];
+    let flips = bits.prop_flat_map(|bits| proptest::collection::vec(bits, 0..60));
+    (any::<[u8; 32]>(), 0u8..4, flips).prop_map(|(bytes, kind, flips)| {
+        let mut hash = PdqHash(if kind == 0 { bytes } else { [kind; 32] });
+        for bit in flips {
+            hash.0[bit / 8] ^= 1 << (bit % 8);
+        }
+        hash
+    })
 }
 
 proptest! {
@@ -67,6 +82,34 @@ proptest! {
         let (a, b) = (PdqHash(a), PdqHash(b));
         prop_assert_eq!(a.distance(&b), naive::distance(&a, &b));
         prop_assert_eq!(a.count_ones(), naive::distance(&a, &PdqHash::default()));
+    }
+
+    #[test]
+    fn every_kernel_finds_what_comparing_one_by_one_finds(
+        listed in proptest::collection::vec(near_hash(), 0..300),
+        queries in proptest::collection::vec(near_hash(), 1..=8),
+        within in 0u32..=63,
+    ) {
+        let mut columns = PdqColumns::default();
+        let mut expected = Vec::new();
+        for (row, hash) in listed.iter().enumerate() {
+            columns.push(hash);
+            for (query_idx, query) in queries.iter().enumerate() {
+                let distance = naive::distance(hash, query);
+                if distance <= within {
+                    expected.push((query_idx, row, distance));
+                }
+            }
+        }
+        expected.sort_unstable();
+        for (nth, kernel) in Kernel::all().iter().enumerate() {
+            let mut found = Vec::new();
+            kernel.sweep(&columns, &queries, within, &mut |query_idx, row, distance| {
+                found.push((query_idx, row, distance));
+            });
+            found.sort_unstable();
+            prop_assert_eq!(&found, &expected, "kernel {}, the fastest being 0", nth);
+        }
     }
 }
 

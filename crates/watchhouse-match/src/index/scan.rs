@@ -1,21 +1,19 @@
 //! PDQ hashes: found by comparing with every one of them.
-//!
-//! The first 128 bits lie apart from the others: they alone refuse nearly every row, so a scan
-//! reads half the memory.
 
 use super::bank::{Banks, Slot};
-use super::rows::{Rows, push_tight};
+use super::columns::PdqColumns;
+use super::rows::Rows;
 use super::{EntryId, Hit};
+use crate::arch::Kernel;
 use crate::hash::{HashKind, PdqHash};
 
-/// How many queries are compared with each row while it is in registers.
+/// How many queries are compared with each row before the next is read.
 const QUERIES_PER_PASS: usize = 8;
 
 #[derive(Clone, Default)]
 pub(super) struct PdqTable {
     rows: Rows,
-    heads: Vec<[u64; 2]>,
-    tails: Vec<[u64; 2]>,
+    columns: PdqColumns,
 }
 
 impl PdqTable {
@@ -25,18 +23,15 @@ impl PdqTable {
 
     /// The entry MUST NOT be listed yet.
     pub(super) fn insert(&mut self, entry: EntryId, slot: Slot, hash: &PdqHash) {
-        let [a, b, c, d] = hash.words();
         self.rows.push(entry, slot);
-        push_tight(&mut self.heads, [a, b]);
-        push_tight(&mut self.tails, [c, d]);
+        self.columns.push(hash);
     }
 
     pub(super) fn remove(&mut self, entry: EntryId) -> bool {
         let Some(row) = self.rows.remove(entry) else {
             return false;
         };
-        self.heads.swap_remove(row);
-        self.tails.swap_remove(row);
+        self.columns.swap_remove(row);
         true
     }
 
@@ -46,8 +41,7 @@ impl PdqTable {
             self.remove(*entry);
         }
         self.rows.shrink();
-        self.heads.shrink_to_fit();
-        self.tails.shrink_to_fit();
+        self.columns.shrink();
         entries.len()
     }
 
@@ -64,7 +58,7 @@ impl PdqTable {
         };
         for (pass, queries) in queries.chunks(QUERIES_PER_PASS).enumerate() {
             let start = pass * QUERIES_PER_PASS;
-            self.scan(queries, widest, |query_idx, row, distance| {
+            let mut near = |query_idx: usize, row: usize, distance: u32| {
                 let Some(bank) = banks.enabled(self.rows.slot(row)) else {
                     return;
                 };
@@ -80,31 +74,12 @@ impl PdqTable {
                     threshold,
                 };
                 found(start + query_idx, hit);
-            });
-        }
-    }
-
-    /// Calls `near` with query index, row and distance wherever the distance is `within` or less.
-    fn scan(&self, queries: &[PdqHash], within: u32, mut near: impl FnMut(usize, usize, u32)) {
-        let queries: Vec<[u64; 4]> = queries.iter().map(PdqHash::words).collect();
-        for (row, head) in self.heads.iter().enumerate() {
-            for (query_idx, [a, b, c, d]) in queries.iter().enumerate() {
-                let head_distance = (head[0] ^ a).count_ones() + (head[1] ^ b).count_ones();
-                if head_distance > within {
-                    continue;
-                }
-                let tail = self.tails[row];
-                let distance =
-                    head_distance + (tail[0] ^ c).count_ones() + (tail[1] ^ d).count_ones();
-                if distance <= within {
-                    near(query_idx, row, distance);
-                }
-            }
+            };
+            Kernel::fastest().sweep(&self.columns, queries, widest, &mut near);
         }
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let halves = self.heads.capacity() + self.tails.capacity();
-        self.rows.memory_bytes() + halves * size_of::<[u64; 2]>()
+        self.rows.memory_bytes() + self.columns.memory_bytes()
     }
 }
