@@ -48,6 +48,11 @@ pub fn from_micros(micros: i64) -> Timestamp {
     })
 }
 
+/// `at` minus `by`, or the beginning of time.
+pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
 /// `at` plus `by`, or the end of time.
 pub fn later(at: Timestamp, by: Duration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)

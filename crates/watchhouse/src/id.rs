@@ -58,6 +58,12 @@ pub trait Name: Sized {
     fn from_text(text: String) -> Self;
 
     fn as_str(&self) -> &str;
+
+    /// The smallest id that could be made at this time: a bound to compare with, and no name.
+    fn first_at(at: Timestamp) -> Self {
+        let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
+        Self::from_text(format!("{}_{}", Self::PREFIX, Ulid::from_parts(millis, 0)))
+    }
 }
 
 ids! {

@@ -66,13 +66,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     if let Some(secret) = first_key(&app).await? {
-        println!("administrator key: {secret}");
-        println!("it is shown this once and kept nowhere: put it somewhere safe now");
+        say(&format!("administrator key: {secret}"));
+        say("it is shown this once and kept nowhere: put it somewhere safe now");
     }
     let address = listener.local_addr()?;
-    println!("listening on http://{address}");
-    println!("to browse the API: http://{address}/docs/");
-    std::io::stdout().flush()?;
+    say(&format!("listening on http://{address}"));
+    say(&format!("to browse the API: http://{address}/docs/"));
 
     app.start().await?;
     let stop = app.stop.clone();
@@ -95,6 +94,15 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     app.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Prints a line. Whether anybody reads it is no reason to stop: a server whose output was closed
+/// serves on.
+fn say(line: &str) {
+    let mut output = std::io::stdout().lock();
+    if let Err(error) = writeln!(output, "{line}").and_then(|()| output.flush()) {
+        tracing::warn!("a line could not be printed: {error}");
+    }
 }
 
 /// Makes the administrator's key if there is no key at all. Returns its secret.

@@ -16,9 +16,8 @@ use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
 use crate::hex;
 use crate::id::{BankId, Name as _};
-use crate::jobs::{self, search_sightings::SearchSightings};
+use crate::jobs::search_sightings::{Hashes, SearchSightings};
 use crate::store;
-use crate::store::Tx;
 use crate::store::hashes::{BankedHash, NewHash};
 
 const LONGEST_NAME: usize = 100;
@@ -198,7 +197,7 @@ pub async fn show_bank(
 
 /// Change a bank, or switch it off.
 ///
-/// Lookups follow at once.
+/// Lookups follow at once. A bank that is switched on, or gets a wider threshold, is looked for in the past.
 #[utoipa::path(patch, path = "/banks/{id}", tag = "banks", params(("id" = BankId, Path)),
     request_body = BankChange, responses((status = 200, body = Bank)))]
 pub async fn change_bank(
@@ -212,6 +211,7 @@ pub async fn change_bank(
     let mut tx = app.store.begin().await?;
     let bank = tx.bank_to_change(&id).await?;
     let mut bank = bank.ok_or_else(|| not_found("bank", &id))?;
+    let before = (bank.is_enabled, bank.threshold);
     bank.name = change.name.unwrap_or(bank.name);
     bank.description = change.description.unwrap_or(bank.description);
     bank.owner = change.owner.unwrap_or(bank.owner);
@@ -225,6 +225,12 @@ pub async fn change_bank(
         .map_err(|error| name_taken(error, &bank.name))?;
     tx.record(&caller.actor(), "bank.changed", bank_details(&bank))
         .await?;
+    // Switched on, or wider than before: it may know what it let pass.
+    if bank.is_enabled && (!before.0 || bank.threshold > before.1) {
+        let until = tx.last_number().await?;
+        let number = bank.number;
+        SearchSightings::enqueue(&mut tx, Hashes::OfBank { number, until }).await?;
+    }
     tx.commit().await?;
     follow(&app).await?;
     Ok(Json(bank.into()))
@@ -350,7 +356,8 @@ pub async fn add_hashes(
     let details = json!({ "bank": bank.id.as_str(), "hashes": numbers, "count": added.len() });
     tx.record(&caller.actor(), "hash.added", details).await?;
     if let (Some(first), Some(last)) = (numbers.first(), numbers.last()) {
-        search_past(&mut tx, first - 1, *last).await?;
+        let (since, until) = (first - 1, *last);
+        SearchSightings::enqueue(&mut tx, Hashes::Added { since, until }).await?;
     }
     let answer = AddedHashes {
         already_there: (hashes.len() - added.len()) as u64,
@@ -360,21 +367,6 @@ pub async fn add_hashes(
     tx.commit().await?;
     follow(&app).await?;
     Ok(answer)
-}
-
-/// Enqueues the search of the past for hashes with numbers above `since`, up to `until`.
-pub async fn search_past(tx: &mut Tx, since: u64, until: u64) -> store::Result<()> {
-    let now = tx.now;
-    jobs::enqueue(
-        tx,
-        &SearchSightings {
-            since,
-            until,
-            after: String::new(),
-        },
-        now,
-    )
-    .await
 }
 
 fn parse_hashes(hashes: Vec<HashToAdd>) -> ApiResult<Vec<NewHash>> {

@@ -19,7 +19,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use utoipa::{IntoParams, ToSchema};
 
-use super::banks::{follow, search_past};
+use super::banks::follow;
 use super::error::{ApiError, ApiResult, Fault, internal, invalid_body, not_found};
 use super::extract::{Once, Params, Path};
 use crate::app::App;
@@ -27,6 +27,7 @@ use crate::auth::{Caller, Scope};
 use crate::bank_file::{Format, ReadError, Reader};
 use crate::hex;
 use crate::id::{BankId, Name as _};
+use crate::jobs::search_sightings::{Hashes, SearchSightings};
 use crate::store::Tx;
 use crate::store::hashes::NewHash;
 
@@ -133,7 +134,11 @@ pub async fn import_bank_file(
     tx.record(&caller.actor(), "bank.imported", details).await?;
     if added > 0 {
         let until = tx.last_number().await?;
-        search_past(&mut tx, before, until).await?;
+        let added = Hashes::Added {
+            since: before,
+            until,
+        };
+        SearchSightings::enqueue(&mut tx, added).await?;
     }
     let answer = Import {
         read,

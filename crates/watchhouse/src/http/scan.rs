@@ -27,6 +27,7 @@ use crate::id::{BankId, CaseId, ItemId, MatchId, SightingId};
 use crate::metrics::{CodeLabels, VerdictLabels};
 use crate::rules::Verdict;
 use crate::scan::{self, Checked, NewMatch, Recorded, Upload};
+use crate::store::Tx;
 use crate::store::cases::CaseReason;
 use crate::store::items::{NewItem, Surface};
 use crate::store::matches::ExplainedMatch;
@@ -299,13 +300,15 @@ pub async fn scan_media(State(app): State<App>, request: Request) -> ApiResult<R
     let surface = upload.item.surface;
 
     let checked = scan::check(&app, upload).await?;
-    let answer = match record(&app, &caller, &once, checked.clone()).await {
-        Ok(answer) => answer,
+    let (tx, answer) = match record(&app, &caller, &once, checked.clone()).await {
+        Ok(recorded) => recorded,
         Err(error) => {
             discard(&app, &checked).await;
             return Err(error);
         }
     };
+    // Whatever comes of this, the sealed bytes stay: a commit whose answer is lost may have happened.
+    tx.commit().await?;
     app.wake();
     count(&app, &checked, surface, began);
     Ok(answer)
@@ -352,18 +355,23 @@ struct ScanForm {
     media: Vec<u8>,
 }
 
-async fn record(app: &App, caller: &Caller, once: &Once, checked: Checked) -> ApiResult<Response> {
+/// Writes everything but the commit.
+async fn record(
+    app: &App,
+    caller: &Caller,
+    once: &Once,
+    checked: Checked,
+) -> ApiResult<(Tx, Response)> {
     let mut tx = app.store.begin().await?;
     if let Some(answer) = once.replayed(&mut tx).await? {
         discard(app, &checked).await;
-        return Ok(answer);
+        return Ok((tx, answer));
     }
     let recorded = scan::record(&mut tx, &caller.actor(), &checked, false).await?;
     let answer = once
         .answer(&mut tx, StatusCode::OK, &Scan::of(checked, recorded))
         .await?;
-    tx.commit().await?;
-    Ok(answer)
+    Ok((tx, answer))
 }
 
 /// Forgets sealed bytes that no row will name.

@@ -1,9 +1,11 @@
-//! Searches the past: a hash that was added today finds yesterday's upload.
+//! Searches the past: a hash that was added today finds yesterday's upload. So does a bank that was
+//! switched on, or given a wider threshold.
 //!
 //! Sightings that meet a new hash become matches and cases, like an upload, but for what needs the
 //! media itself: nothing can be preserved, and a picture is compared as it was and not turned.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
@@ -13,21 +15,52 @@ use watchhouse_match::{
 
 use super::{Job, Outcome, enqueue};
 use crate::app::App;
+use crate::clock::{earlier, later};
 use crate::id::{Name as _, SightingId};
 use crate::scan::{self, NewMatch};
 use crate::store::ledger::Actor;
-use crate::store::{Tx, sightings::SeenFrame};
+use crate::store::{Result, Tx, sightings::SeenFrame};
 
 /// Sightings looked at in one run.
 const STRIDE: u32 = 2_000;
 
-/// A search through all sightings for the hashes with numbers above `since`, up to `until`.
-#[derive(Serialize, Deserialize)]
+/// How long after a change its search is run once more over the newest sightings: longer than any scan
+/// may take. A scan that looked up just before the change may write its sighting just after the search
+/// had passed.
+const AFTERTHOUGHT: Duration = Duration::from_mins(5);
+
+/// A search through sightings for some hashes.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct SearchSightings {
-    pub since: u64,
-    pub until: u64,
+    hashes: Hashes,
     /// The last sighting that was looked at; empty at first.
-    pub after: String,
+    after: String,
+}
+
+/// Which hashes the past is searched for.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum Hashes {
+    /// Those with numbers above `since`, up to `until`.
+    Added { since: u64, until: u64 },
+    /// All of the bank with this number, up to `until`: its threshold or its switch was changed.
+    OfBank { number: u32, until: u64 },
+}
+
+impl SearchSightings {
+    /// Enqueues the search for what this transaction changes.
+    pub async fn enqueue(tx: &mut Tx, hashes: Hashes) -> Result<()> {
+        let now = tx.now;
+        let all = SearchSightings {
+            hashes: hashes.clone(),
+            after: String::new(),
+        };
+        enqueue(tx, &all, now).await?;
+        let newest = SearchSightings {
+            hashes,
+            after: SightingId::first_at(earlier(now, AFTERTHOUGHT)).to_string(),
+        };
+        enqueue(tx, &newest, later(now, AFTERTHOUGHT)).await
+    }
 }
 
 /// A new hash that a sighting meets.
@@ -84,8 +117,7 @@ impl Job for SearchSightings {
         }
         if digests.len() == STRIDE as usize {
             let rest = SearchSightings {
-                since: self.since,
-                until: self.until,
+                hashes: self.hashes.clone(),
                 after: last.as_str().to_owned(),
             };
             let now = tx.now;
@@ -106,8 +138,15 @@ impl SearchSightings {
             };
             index.set_bank(BankNumber(bank.number), settings)?;
         }
-        let mut added = tx.hashes_added(self.since, self.until);
+        let (since, until, only) = match self.hashes {
+            Hashes::Added { since, until } => (since, until, None),
+            Hashes::OfBank { number, until } => (0, until, Some(number)),
+        };
+        let mut added = tx.hashes_added(since, until);
         while let Some(new) = added.try_next().await? {
+            if only.is_some_and(|bank| bank != new.bank_number) {
+                continue;
+            }
             index.insert(EntryId(new.number), BankNumber(new.bank_number), &new.hash)?;
         }
         Ok(index)

@@ -1,10 +1,14 @@
 //! The past: a hash that is listed today finds yesterday's upload.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use watchhouse::hex;
 use watchhouse::id::SightingId;
-use watchhouse::jobs::{self, search_sightings::SearchSightings};
-use watchhouse::store::items::Surface;
+use watchhouse::jobs::search_sightings::{Hashes, SearchSightings};
+use watchhouse::scan::{self, Upload};
+use watchhouse::store::items::{NewItem, Surface};
+use watchhouse::store::ledger::Actor;
 use watchhouse::store::sightings::{SeenFrame, Sighting};
 use watchhouse_match::{Digests, PdqHash};
 
@@ -177,14 +181,12 @@ async fn what_was_found_once_is_not_found_again() {
 /// Has every hash searched for in the past, so many times at once.
 async fn search_all(app: &TestApp, times: usize) {
     let mut tx = app.app.store.begin().await.unwrap();
-    let now = tx.now;
     for _ in 0..times {
-        let search = SearchSightings {
+        let all = Hashes::Added {
             since: 0,
             until: 1_000,
-            after: String::new(),
         };
-        jobs::enqueue(&mut tx, &search, now).await.unwrap();
+        SearchSightings::enqueue(&mut tx, all).await.unwrap();
     }
     tx.commit().await.unwrap();
     app.app.wake();
@@ -330,4 +332,88 @@ async fn item(admin: &Client, external_id: &str) -> Value {
         .as_str()
         .unwrap_or_else(|| panic!("no item {external_id}"));
     admin.get(&format!("/api/v1/items/{id}")).await.expect(200)
+}
+
+#[tokio::test]
+async fn a_bank_that_is_switched_on_finds_what_passed_it() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    let off = json!({ "name": "list", "is_enabled": false });
+    let bank = admin.post("/api/v1/banks", off).await.expect(201);
+    let bank = bank["id"].as_str().unwrap();
+    admin.add_pdq(bank, &make::pdq(&media)).await;
+    let passed = admin.scan("post-1", media).await.expect(200);
+    assert_eq!(passed["verdict"], "allow");
+    app.settle().await;
+
+    let on = json!({ "is_enabled": true });
+    admin
+        .patch(&format!("/api/v1/banks/{bank}"), on)
+        .await
+        .expect(200);
+    app.settle().await;
+
+    assert_eq!(app.left().await.entries_of("case.opened"), 1);
+}
+
+#[tokio::test]
+async fn a_wider_threshold_finds_what_passed_the_narrow_one() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    let narrow = json!({ "name": "list", "threshold": 10 });
+    let bank = admin.post("/api/v1/banks", narrow).await.expect(201);
+    let bank = bank["id"].as_str().unwrap();
+    admin
+        .add_pdq(bank, &make::pdq_near(&make::pdq(&media), 20))
+        .await;
+    let passed = admin.scan("post-1", media).await.expect(200);
+    assert_eq!(passed["verdict"], "allow");
+    app.settle().await;
+
+    let wider = json!({ "threshold": 20 });
+    admin
+        .patch(&format!("/api/v1/banks/{bank}"), wider)
+        .await
+        .expect(200);
+    app.settle().await;
+
+    assert_eq!(app.left().await.entries_of("case.opened"), 1);
+}
+
+#[tokio::test]
+async fn an_upload_that_was_under_way_is_found_by_the_second_search() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    let bank = admin.bank("list").await;
+    // What a slow scan does: it looks up before the hash is there, and writes after its search.
+    let item = NewItem {
+        external_id: "post-1".to_owned(),
+        kind: "post".to_owned(),
+        surface: Surface::Public,
+        account_external_id: None,
+        address: None,
+        text: None,
+    };
+    let upload = Upload {
+        item,
+        media: media.clone().into(),
+    };
+    let checked = scan::check(&app.app, upload).await.unwrap();
+    admin.add_pdq(&bank, &make::pdq(&media)).await;
+    app.settle().await;
+    let mut tx = app.app.store.begin().await.unwrap();
+    scan::record(&mut tx, &Actor::System, &checked, false)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    app.settle().await;
+    assert_eq!(app.left().await.entries_of("case.opened"), 0);
+
+    app.advance(Duration::from_mins(6));
+    app.settle().await;
+
+    assert_eq!(app.left().await.entries_of("case.opened"), 1);
 }
