@@ -40,7 +40,7 @@ async fn a_full_disk_refuses_and_after_it_everything_goes_on() {
         .expect(200);
 
     let filler = disk.fill(&server);
-    let refused = refused_scans(&admin).await;
+    let mut refused = refused_scans(&admin).await;
     let decision = json!({
         "policy": "known-media",
         "outcome": "violation",
@@ -56,6 +56,7 @@ async fn a_full_disk_refuses_and_after_it_everything_goes_on() {
     import.expect_problem(507, "storage_full");
     // The file was refused before its end, and with it the connection that it came on.
     let admin = server.admin();
+    refused.extend(scans_with_little_room(&admin, &filler).await);
     if is_postgres() {
         // The database is elsewhere, and has room.
         decided.expect(201);
@@ -181,6 +182,25 @@ async fn refused_scans(admin: &Client) -> Vec<String> {
         }
     }
     panic!("500 scans found room on a full disk");
+}
+
+/// Scans with a little more room each time, until one succeeds: in between, the sealed copy has room and
+/// what tells of it has not.
+async fn scans_with_little_room(admin: &Client, filler: &Path) -> Vec<String> {
+    let filler = File::options().write(true).open(filler).unwrap();
+    let mut refused = Vec::new();
+    for number in 0..500 {
+        let size = filler.metadata().unwrap().len();
+        filler.set_len(size - (16 << 10)).unwrap();
+        let name = format!("little-{number}");
+        let answer = admin.scan(&name, make::picture(1)).await;
+        if answer.status == 200 {
+            return refused;
+        }
+        assert_full(&answer);
+        refused.push(name);
+    }
+    panic!("8 MB were not enough for a scan");
 }
 
 const N_IMPORTED: usize = 20_000;
