@@ -216,21 +216,26 @@ async fn a_name_stands_for_one_call_alone() {
 }
 
 #[tokio::test]
-async fn the_query_is_part_of_the_call() {
+async fn path_and_query_are_part_of_the_call() {
     let app = TestApp::new().await;
     let admin = app.admin();
-    let scan = async |item: &str| {
-        let path = format!("/api/v1/scan?item={item}&surface=public");
+    let bank = admin.bank("list").await;
+    let other = admin.bank("other").await;
+    let import = async |bank: &str, source: &str| {
+        let path = format!("{BANKS}/{bank}/import?format=plain&source={source}");
         let request = admin
             .request("POST", &path)
             .header("idempotency-key", "once");
-        send(request.body(make::picture(1))).await
+        send(request.body("md5 0123456789abcdef0123456789abcdef")).await
     };
-    scan("post-1").await.expect(200);
+    import(&bank, "hotline").await.expect(200);
 
-    let answer = scan("post-2").await;
+    let elsewhere = import(&other, "hotline").await;
+    let otherwise = import(&bank, "desk").await;
 
-    answer.expect_problem(422, "idempotency_key_reused");
+    elsewhere.expect_problem(422, "idempotency_key_reused");
+    otherwise.expect_problem(422, "idempotency_key_reused");
+    assert_eq!(app.count("hashes").await, 1);
 }
 
 #[tokio::test]
