@@ -28,7 +28,7 @@ use forget_attempts::ForgetAttempts;
 use search_sightings::SearchSightings;
 
 /// A job that has not ended by then is taken to have died, and runs again.
-const LEASE: Duration = Duration::from_mins(5);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// Other nodes' jobs, and jobs that become due, are looked for at least so often.
 const POLL: Duration = Duration::from_secs(1);
@@ -132,7 +132,7 @@ async fn wait(app: &App) {
 }
 
 async fn try_job(app: &App, job: QueuedJob) {
-    let result = match tokio::time::timeout(LEASE - Duration::from_secs(30), run(app, &job)).await {
+    let result = match tokio::time::timeout(LEASE - Duration::from_secs(10), run(app, &job)).await {
         Ok(result) => result,
         Err(_) => Err((anyhow::anyhow!("it took too long"), 20)),
     };

@@ -133,7 +133,7 @@ impl Metrics {
         );
         r.register(
             "waiting_jobs",
-            "Jobs that wait or run",
+            "Jobs that are due or run",
             self.waiting_jobs.clone(),
         );
         r.register(

@@ -27,10 +27,10 @@ use crate::id::{BankId, CaseId, ItemId, MatchId, SightingId};
 use crate::metrics::{CodeLabels, VerdictLabels};
 use crate::rules::Verdict;
 use crate::scan::{self, Checked, NewMatch, Recorded, Upload};
-use crate::store::Tx;
 use crate::store::cases::CaseReason;
 use crate::store::items::{NewItem, Surface};
 use crate::store::matches::ExplainedMatch;
+use crate::store::{self, Tx};
 
 const LONGEST_ID: usize = 512;
 const LONGEST_TEXT: usize = 100_000;
@@ -307,8 +307,13 @@ pub async fn scan_media(State(app): State<App>, request: Request) -> ApiResult<R
             return Err(error);
         }
     };
-    // Whatever comes of this, the sealed bytes stay: a commit whose answer is lost may have happened.
-    tx.commit().await?;
+    if let Err(error) = tx.commit().await {
+        // A commit whose answer is lost may have happened, and then a row names the sealed bytes.
+        if matches!(error, store::Error::Full | store::Error::Conflict(_)) {
+            discard(&app, &checked).await;
+        }
+        return Err(error.into());
+    }
     app.wake();
     count(&app, &checked, surface, began);
     Ok(answer)

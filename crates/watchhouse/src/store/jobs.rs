@@ -57,7 +57,9 @@ const NEXT_AT: &str = "
       FROM jobs WHERE dead_at IS NULL";
 const AT_WORK: &str =
     "SELECT COUNT(*) AS n FROM jobs WHERE dead_at IS NULL AND lease_until IS NOT NULL";
-const COUNT: &str = "SELECT COUNT(*) AS n FROM jobs WHERE dead_at IS NULL";
+const COUNT_WAITING: &str = "
+    SELECT COUNT(*) AS n FROM jobs
+     WHERE dead_at IS NULL AND (run_at <= $1 OR lease_until IS NOT NULL)";
 const COUNT_DEAD: &str = "SELECT COUNT(*) AS n FROM jobs WHERE dead_at IS NOT NULL";
 
 impl Tx {
@@ -126,9 +128,12 @@ impl Tx {
         self.one(AT_WORK, args![], |row| row.count("n")).await
     }
 
-    /// How many jobs wait, and how many were given up.
+    /// How many jobs are due or at work, and how many were given up.
     pub async fn job_counts(&mut self) -> Result<(u64, u64)> {
-        let waiting = self.one(COUNT, args![], |row| row.count("n")).await?;
+        let now = self.now;
+        let waiting = self
+            .one(COUNT_WAITING, args![now], |row| row.count("n"))
+            .await?;
         let dead = self.one(COUNT_DEAD, args![], |row| row.count("n")).await?;
         Ok((waiting, dead))
     }

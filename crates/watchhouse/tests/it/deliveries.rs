@@ -279,7 +279,11 @@ async fn a_receiver_that_hangs_has_failed_after_the_timeout() {
 
 #[tokio::test]
 async fn while_one_endpoint_hangs_the_others_are_served() {
-    let app = TestApp::with(|config| config.webhooks.timeout_seconds = 60).await;
+    let app = TestApp::with(|config| {
+        config.webhooks.timeout_seconds = 60;
+        config.webhooks.endpoint_concurrency = 4;
+    })
+    .await;
     let admin = app.admin();
     let (stuck, well) = (Receiver::start().await, Receiver::start().await);
     stuck.answer_with((0..100).map(|_| Reply::Hang));

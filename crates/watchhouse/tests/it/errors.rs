@@ -273,15 +273,7 @@ async fn paths_that_name_nothing_are_not_found() {
     let admin = app.admin();
     let operations = operations(&app.stranger()).await.into_iter();
     let with_place = operations.filter(|one| one.path.contains('{'));
-    let places = [
-        "%00",
-        "a%00b",
-        "%ff",
-        "%F0%9F%90%9D",
-        "..%2F..",
-        "%27%20OR%201=1",
-        "-1",
-    ];
+    let places = ["%ff", "%F0%9F%90%9D", "..%2F..", "%27%20OR%201=1", "-1"];
     let long = "x".repeat(8_000);
 
     for operation in with_place {

@@ -92,7 +92,7 @@ async fn every_call_needs_its_scope_and_no_other() {
         GET /api/v1/ledger/entries: ledger:read
         GET /api/v1/ledger/entries/{index}: ledger:read
         GET /api/v1/ledger/entries/{index}/proof: ledger:read
-        GET /api/v1/ledger/tile/{*path}: everybody
+        GET /api/v1/ledger/tile/{path}: everybody
         POST /api/v1/scan: scan
         GET /api/v1/webhook-endpoints: webhooks:read
         POST /api/v1/webhook-endpoints: webhooks:write

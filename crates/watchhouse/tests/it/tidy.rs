@@ -177,6 +177,9 @@ fn migrations_use_only_the_four_types_that_both_databases_have() {
     let mut n_columns = 0;
     for file in std::fs::read_dir(directory).unwrap() {
         let path = file.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "sql") {
+            continue;
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         for line in text.lines().filter(|line| line.starts_with("    ")) {
             let mut words = line.split_whitespace();
