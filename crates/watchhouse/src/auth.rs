@@ -159,10 +159,13 @@ pub fn secrets_match(one: &[u8; 32], other: &[u8; 32]) -> bool {
 }
 
 /// How fast each key may call. Kept in memory: a restart forgives.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct RateLimits {
-    limiters: Arc<RwLock<HashMap<KeyId, (Quota, Arc<DefaultDirectRateLimiter>)>>>,
+    limiters: RwLock<HashMap<KeyId, Limiter>>,
 }
+
+/// What a key has left, under the quota that it had when it last called.
+type Limiter = (Quota, Arc<DefaultDirectRateLimiter>);
 
 impl RateLimits {
     /// Takes one call from what the key has left, or says how long to wait.
@@ -178,10 +181,10 @@ impl RateLimits {
 
     fn limiter(&self, key: &KeyId, quota: Quota) -> Arc<DefaultDirectRateLimiter> {
         let known = self.limiters.read().expect("no holder of this lock panics");
-        if let Some((of, limiter)) = known.get(key) {
-            if *of == quota {
-                return Arc::clone(limiter);
-            }
+        if let Some((of, limiter)) = known.get(key)
+            && *of == quota
+        {
+            return Arc::clone(limiter);
         }
         drop(known);
         let limiter = Arc::new(RateLimiter::direct(quota));

@@ -6,6 +6,7 @@
     reason = "a command line prints"
 )]
 
+pub mod admin_key;
 pub mod config;
 pub mod demo;
 pub mod files;
@@ -38,6 +39,8 @@ enum Command {
     Scan(scan::Scan),
     /// Print the hashes of files
     Hash(hash::Hash),
+    /// Make a new administrator's key, if the first is lost
+    AdminKey(admin_key::AdminKey),
     /// Check and show settings
     #[command(subcommand)]
     Config(config::Config),
@@ -70,6 +73,7 @@ pub fn run() -> ExitCode {
         Command::Serve(command) => command.run(),
         Command::Scan(command) => command.run(),
         Command::Hash(command) => command.run(),
+        Command::AdminKey(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Rules(command) => command.run(),
         Command::Ledger(command) => command.run(),

@@ -99,7 +99,6 @@ struct State {
 
 impl Ids {
     /// Seeded by the operating system.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn random() -> Ids {
         let rng = StdRng::try_from_rng(&mut SysRng).expect("the system has randomness");
         Ids::from_rng(rng)

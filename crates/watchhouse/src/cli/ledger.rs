@@ -25,8 +25,11 @@ pub enum Ledger {
 
 #[derive(Args)]
 pub struct Verify {
-    /// A directory with the log's files, or the address that they lie below, such as
-    /// https://trust.example.org/api/v1/ledger
+    /// A directory with the log's files, or the address that they lie below
+    #[arg(
+        help = "A directory with the log's files, or the address that they lie below, such as \
+                  https://trust.example.org/api/v1/ledger"
+    )]
     log: String,
     /// The log's verifier key, as `GET /api/v1/ledger` shows it
     #[arg(long, value_name = "KEY")]

@@ -9,18 +9,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
-use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::admin_key::insert_admin_key;
 use crate::app::{App, Outside};
-use crate::auth::{Scope, make_secret};
 use crate::config::{Config, Log, LogFormat};
 use crate::http;
-use crate::id::{KeyId, Name as _};
-use crate::store::keys::ApiKey;
-use crate::store::ledger::Actor;
 
 #[derive(Args)]
 pub struct Serve {
@@ -112,23 +108,7 @@ async fn first_key(app: &App) -> anyhow::Result<Option<String>> {
     if tx.has_keys().await? || !tx.put_meta("first_key", b"made").await? {
         return Ok(None);
     }
-    let id: KeyId = tx.make();
-    let (secret, secret_digest) = make_secret(&app.ids, &id);
-    let key = ApiKey {
-        id,
-        name: "administrator".to_owned(),
-        secret_digest,
-        scopes: vec![Scope::Admin.as_str().to_owned()],
-        rate_per_second: None,
-        burst: None,
-        created_at: tx.now,
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-    };
-    tx.insert_key(&key).await?;
-    let details = json!({ "key": key.id.as_str(), "name": key.name, "scopes": key.scopes });
-    tx.record(&Actor::System, "key.created", details).await?;
+    let secret = insert_admin_key(&mut tx, &app.ids).await?;
     tx.commit().await?;
     Ok(Some(secret))
 }

@@ -237,8 +237,13 @@ async fn insert(
     let (sender, mut receiver) = mpsc::channel::<Vec<NewHash>>(4);
     let reader = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
         let mut chunk = Vec::with_capacity(HASHES_A_TURN);
-        // The faults were found before, and are skipped now or never came so far.
-        for record in rewound(&file, format)?.flatten() {
+        for record in rewound(&file, format)? {
+            let record = match record {
+                Ok(record) => record,
+                // The faults were found before, and are skipped now or never came so far.
+                Err(ReadError::Line(_) | ReadError::Header(_)) => continue,
+                Err(ReadError::Io { error, .. }) => return Err(error),
+            };
             for hash in record.hashes {
                 chunk.push(NewHash {
                     hash,

@@ -224,7 +224,7 @@ pub async fn prove_entry(
         extra: None,
         index,
         hashes: hashes.clone(),
-        checkpoint: newest.note.clone().into(),
+        checkpoint: newest.note.clone(),
     };
     Ok(Json(InclusionProof {
         index,

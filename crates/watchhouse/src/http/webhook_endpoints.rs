@@ -203,7 +203,7 @@ pub async fn change_webhook_endpoint(
     }
 
     let mut tx = app.store.begin().await?;
-    let endpoint = tx.webhook_endpoint(&id).await?;
+    let endpoint = tx.webhook_endpoint_to_change(&id).await?;
     let mut endpoint = endpoint.ok_or_else(|| not_found("webhook endpoint", &id))?;
     endpoint.url = change.url.unwrap_or(endpoint.url);
     endpoint.description = change.description.unwrap_or(endpoint.description);
@@ -241,7 +241,7 @@ pub async fn rotate_webhook_secret(
 ) -> ApiResult<Json<WebhookEndpointWithSecret>> {
     caller.require(Scope::WebhooksWrite)?;
     let mut tx = app.store.begin().await?;
-    let endpoint = tx.webhook_endpoint(&id).await?;
+    let endpoint = tx.webhook_endpoint_to_change(&id).await?;
     let mut endpoint = endpoint.ok_or_else(|| not_found("webhook endpoint", &id))?;
     let (secret, secret_text) = make_secret(&app);
     let until = later(

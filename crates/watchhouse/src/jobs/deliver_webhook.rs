@@ -269,7 +269,8 @@ async fn end(
 }
 
 async fn switch_off(tx: &mut Tx, delivery: &Delivery) -> anyhow::Result<()> {
-    let Some(mut endpoint) = tx.webhook_endpoint(&delivery.endpoint_id).await? else {
+    let endpoint = tx.webhook_endpoint_to_change(&delivery.endpoint_id).await?;
+    let Some(mut endpoint) = endpoint else {
         return Ok(());
     };
     endpoint.is_enabled = false;

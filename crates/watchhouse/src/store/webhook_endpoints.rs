@@ -51,6 +51,8 @@ const BY_ID: &str = "
     SELECT id, url, description, events, is_enabled, disabled_reason, secret_sealed,
            old_secret_sealed, old_secret_until, created_at
       FROM webhook_endpoints WHERE id = $1 AND deleted_at IS NULL";
+// Changes nothing, and on PostgreSQL keeps others who say the same waiting until the commit.
+const LOCK: &str = "UPDATE webhook_endpoints SET deleted_at = deleted_at WHERE id = $1";
 const LIST: &str = "
     SELECT id, url, description, events, is_enabled, disabled_reason, secret_sealed,
            old_secret_sealed, old_secret_until, created_at
@@ -104,6 +106,15 @@ impl Tx {
     ) -> Result<Option<WebhookEndpoint>> {
         self.optional(BY_ID, args![id], WebhookEndpoint::from_row)
             .await
+    }
+
+    /// An endpoint as it stays until this transaction ends, but for what this transaction does to it.
+    pub async fn webhook_endpoint_to_change(
+        &mut self,
+        id: &WebhookEndpointId,
+    ) -> Result<Option<WebhookEndpoint>> {
+        self.execute(LOCK, args![id]).await?;
+        self.webhook_endpoint(id).await
     }
 
     pub async fn webhook_endpoints(&mut self, page: &Page) -> Result<PageOf<WebhookEndpoint>> {

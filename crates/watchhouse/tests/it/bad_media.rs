@@ -97,7 +97,8 @@ async fn expect_unchecked(app: &TestApp, answer: &Answer) -> String {
 
 #[tokio::test]
 async fn the_limits_on_decoding_hold_what_is_beyond_them() {
-    let limits: [(fn(&mut Config), &[&str]); 3] = [
+    type Change = fn(&mut Config);
+    let limits: [(Change, &[&str]); 3] = [
         (
             |config| config.scan.max_decoded_bytes = 100_000,
             &["too_much_memory"],
@@ -166,7 +167,8 @@ async fn a_form_that_is_wrong_is_refused_with_the_reason() {
     let before = app.left().await;
     let item: &[u8] = br#"{"id":"post-1","surface":"public"}"#;
     let media: &[u8] = &make::picture(1);
-    let forms: [(&[(&str, &[u8])], &str); 10] = [
+    type Part<'a> = (&'a str, &'a [u8]);
+    let forms: [(&[Part<'_>], &str); 10] = [
         (&[], "form"),
         (&[("item", item)], "no part `media`"),
         (&[("media", media)], "no part `item`"),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::app::{PROGRAM, is_postgres};
+use crate::client::Client;
 use crate::make;
 use crate::process::{Place, Server, finish, runs, until};
 use crate::receiver::Receiver;
@@ -466,4 +467,19 @@ async fn a_killed_server_that_never_listened_starts_all_the_same() {
     if !is_postgres() {
         assert!(place.data.join("secrets.key").is_file());
     }
+}
+
+#[tokio::test]
+async fn a_lost_key_is_replaced_by_whoever_has_the_data() {
+    let place = Place::new().await;
+    let server = place.start().await;
+
+    let made = place.run(&["admin-key"]).await.expect(0);
+
+    let secret = made.out.lines().next().unwrap();
+    let secret = secret.strip_prefix("administrator key: ").unwrap();
+    let client = Client::new(server.address, Some(secret.to_owned()));
+    let key = client.get("/api/v1/keys/current").await.expect(200);
+    assert_eq!(key["scopes"], serde_json::json!(["admin"]));
+    server.stop().await;
 }
