@@ -32,7 +32,12 @@ pub async fn record(
         });
     }
 
-    let item = tx.ensure_item(&checked.item).await?;
+    let item = if is_past {
+        // The platform may have said something newer of it since.
+        tx.ensure_past_item(&checked.item).await?
+    } else {
+        tx.ensure_item(&checked.item).await?
+    };
     let case = match &checked.queue {
         Some(queue) => Some(open_case(tx, checked, &item, queue).await?),
         None => None,

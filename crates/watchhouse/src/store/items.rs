@@ -5,7 +5,7 @@
 
 use crate::clock::Timestamp;
 use crate::id::{AccountId, ItemId};
-use crate::store::db::args;
+use crate::store::db::{Args, args};
 use crate::store::page::{Page, PageOf, name_of};
 use crate::store::{Result, Row, Tx};
 
@@ -102,6 +102,12 @@ const UPSERT: &str = "
         address = COALESCE(excluded.address, items.address),
         text = COALESCE(excluded.text, items.text)
     RETURNING id, external_id, kind, surface, account_id, address, text, created_at";
+const INSERT: &str = "
+    INSERT INTO items (id, external_id, kind, surface, account_id, address, text, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (external_id) DO NOTHING";
+const BY_EXTERNAL_ID: &str = "
+    SELECT id, external_id, kind, surface, account_id, address, text, created_at
+      FROM items WHERE external_id = $1";
 const BY_ID: &str = "
     SELECT id, external_id, kind, surface, account_id, address, text, created_at
       FROM items WHERE id = $1";
@@ -116,23 +122,35 @@ const LIST: &str = "
 impl Tx {
     /// The item with this name, made or brought up to date from what the platform now says.
     pub async fn ensure_item(&mut self, new: &NewItem) -> Result<Item> {
-        let account_id = match &new.account_external_id {
+        let args = self.item_args(new).await?;
+        self.one(UPSERT, args, Item::from_row).await
+    }
+
+    /// The item with this name as it is, made from what the platform once said if there is none.
+    pub async fn ensure_past_item(&mut self, past: &NewItem) -> Result<Item> {
+        let args = self.item_args(past).await?;
+        self.execute(INSERT, args).await?;
+        let args = args![&past.external_id];
+        self.one(BY_EXTERNAL_ID, args, Item::from_row).await
+    }
+
+    async fn item_args(&mut self, item: &NewItem) -> Result<Args> {
+        let account_id = match &item.account_external_id {
             Some(external_id) => Some(self.ensure_account(external_id).await?.id),
             None => None,
         };
         let id: ItemId = self.make();
         let now = self.now;
-        let args = args![
+        Ok(args![
             &id,
-            &new.external_id,
-            &new.kind,
-            new.surface.as_str(),
+            &item.external_id,
+            &item.kind,
+            item.surface.as_str(),
             account_id.as_ref(),
-            new.address.as_ref(),
-            new.text.as_ref(),
+            item.address.as_ref(),
+            item.text.as_ref(),
             now
-        ];
-        self.one(UPSERT, args, Item::from_row).await
+        ])
     }
 
     pub async fn item(&mut self, id: &ItemId) -> Result<Option<Item>> {

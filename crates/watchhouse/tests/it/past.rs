@@ -291,6 +291,34 @@ async fn the_past_is_searched_to_its_end() {
     assert_eq!(found, like);
 }
 
+#[tokio::test]
+async fn what_is_found_in_the_past_leaves_the_item_as_the_platform_last_described_it() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    admin.scan("post-1", media.clone()).await.expect(200);
+    let newer =
+        br#"{"id":"post-1","surface":"private","kind":"profile","account":"bob","text":"hello"}"#;
+    let (kind, form) = make::form(&[("item", newer), ("media", b"no picture")]);
+    admin
+        .post_bytes("/api/v1/scan", &kind, form)
+        .await
+        .expect(200);
+    let before = item(&admin, "post-1").await;
+    assert_eq!(before["matches"], json!([]));
+
+    let bank = admin.bank("list").await;
+    admin.add_pdq(&bank, &make::pdq(&media)).await;
+    app.settle().await;
+
+    let mut after = item(&admin, "post-1").await;
+    assert_eq!(after["matches"].as_array().unwrap().len(), 1);
+    after["matches"] = json!([]);
+    assert_eq!(after, before);
+    assert_eq!(after["surface"], "private");
+    assert_eq!(after["text"], "hello");
+}
+
 fn sighting(
     id: SightingId,
     n: usize,
