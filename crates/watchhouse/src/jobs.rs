@@ -6,6 +6,7 @@
 
 pub mod deliver_webhook;
 pub mod forget_attempts;
+pub mod forget_checkpoints;
 pub mod search_sightings;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use crate::store::{Result, Tx};
 
 use deliver_webhook::DeliverWebhook;
 use forget_attempts::ForgetAttempts;
+use forget_checkpoints::ForgetCheckpoints;
 use search_sightings::SearchSightings;
 
 /// A job that has not ended by then is taken to have died, and runs again.
@@ -107,6 +109,7 @@ async fn sweep(app: &App) {
         let mut tx = app.store.begin().await?;
         let now = tx.now;
         enqueue(&mut tx, &ForgetAttempts {}, now).await?;
+        enqueue(&mut tx, &ForgetCheckpoints {}, now).await?;
         tx.commit().await
     };
     if let Err(error) = enqueued.await {
@@ -159,6 +162,7 @@ async fn run(app: &App, job: &QueuedJob) -> Result<Outcome, (anyhow::Error, u32)
     match job.name.as_str() {
         DeliverWebhook::NAME => run_as::<DeliverWebhook>(app, &job.payload).await,
         ForgetAttempts::NAME => run_as::<ForgetAttempts>(app, &job.payload).await,
+        ForgetCheckpoints::NAME => run_as::<ForgetCheckpoints>(app, &job.payload).await,
         SearchSightings::NAME => run_as::<SearchSightings>(app, &job.payload).await,
         // A newer version's job: leave it for a node that knows it.
         _ => Ok(Outcome::NotYet(later(

@@ -89,9 +89,11 @@ const WAITING: &str = "
 const PLACE: &str = "UPDATE ledger_entries SET position = $2 WHERE id = $1 AND position IS NULL";
 const LAST: &str = "
     SELECT size, root, note, signed_at FROM ledger_checkpoints ORDER BY size DESC LIMIT 1";
-const AT_SIZE: &str = "SELECT size, root, note, signed_at FROM ledger_checkpoints WHERE size = $1";
 const INSERT_CHECKPOINT: &str = "
     INSERT INTO ledger_checkpoints (size, root, note, signed_at) VALUES ($1, $2, $3, $4)";
+const FORGET_CHECKPOINTS: &str = "
+    DELETE FROM ledger_checkpoints
+     WHERE signed_at < $1 AND size < (SELECT MAX(size) FROM ledger_checkpoints)";
 const TILE: &str = "SELECT hashes FROM ledger_tiles WHERE level = $1 AND number = $2";
 const PUT_TILE: &str = "
     INSERT INTO ledger_tiles (level, number, hashes) VALUES ($1, $2, $3)
@@ -174,11 +176,6 @@ impl Tx {
             .await
     }
 
-    pub async fn checkpoint_at(&mut self, size: u64) -> Result<Option<SignedCheckpoint>> {
-        self.optional(AT_SIZE, args![size], SignedCheckpoint::from_row)
-            .await
-    }
-
     pub async fn insert_checkpoint(&mut self, checkpoint: &SignedCheckpoint) -> Result<()> {
         let args = args![
             checkpoint.size,
@@ -187,6 +184,12 @@ impl Tx {
             checkpoint.signed_at
         ];
         self.execute(INSERT_CHECKPOINT, args).await?;
+        Ok(())
+    }
+
+    /// Forgets checkpoints that were signed before, but never the last: the tree goes on from there.
+    pub async fn forget_checkpoints(&mut self, before: Timestamp) -> Result<()> {
+        self.execute(FORGET_CHECKPOINTS, args![before]).await?;
         Ok(())
     }
 

@@ -32,6 +32,7 @@ mod full_disk;
 mod health;
 mod idempotency;
 mod import;
+mod jobs;
 mod keys;
 mod kill;
 mod ledger;
