@@ -3,20 +3,26 @@
 //! A job is enqueued in the transaction that makes it necessary and deleted in the one that did it.
 //! In between the process may die, so every job may run twice without harm. To add one: its file, and
 //! its line in `run`.
+//!
+//! A worker has a job for as long as its lease; then another may take it, and what the first one did is
+//! undone when it comes to its end.
 
 pub mod deliver_webhook;
+mod endpoint_turns;
 pub mod forget_attempts;
 pub mod forget_checkpoints;
 pub mod search_sightings;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use futures::FutureExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::clock::{Timestamp, later};
@@ -24,13 +30,22 @@ use crate::id::WebhookEndpointId;
 use crate::store::jobs::QueuedJob;
 use crate::store::{Result, Tx};
 
+pub use endpoint_turns::EndpointTurns;
+
 use deliver_webhook::DeliverWebhook;
+use endpoint_turns::Called;
 use forget_attempts::ForgetAttempts;
 use forget_checkpoints::ForgetCheckpoints;
 use search_sightings::SearchSightings;
 
 /// A job that has not ended by then is taken to have died, and runs again.
 const LEASE: Duration = Duration::from_mins(1);
+
+/// So much of the lease is kept for writing down what came of the job.
+const LONGEST_RUN: Duration = Duration::from_secs(50);
+
+/// A job in line for a turn becomes due after so long even if nobody calls it.
+const LONGEST_IN_LINE: Duration = Duration::from_secs(30);
 
 /// Other nodes' jobs, and jobs that become due, are looked for at least so often.
 const POLL: Duration = Duration::from_secs(1);
@@ -55,6 +70,8 @@ pub enum Outcome {
     Again(Tx, Timestamp),
     /// It could not begin.
     NotYet(Timestamp),
+    /// It could not begin, because the endpoint has all the calls that it may have.
+    InLine(WebhookEndpointId),
 }
 
 /// Enqueues a job in the transaction that makes it necessary.
@@ -119,7 +136,23 @@ async fn sweep(app: &App) {
 
 async fn claim(app: &App) -> Result<Option<QueuedJob>> {
     let mut tx = app.store.begin().await?;
-    let job = tx.claim_job(LEASE).await?;
+    let mut job = None;
+    while job.is_none()
+        && let Some(called) = app.endpoint_turns.next_called()
+    {
+        let Called {
+            endpoint,
+            job: id,
+            run_at,
+        } = called;
+        job = tx.claim_job_early(&id, run_at, LEASE).await?;
+        if job.is_none() {
+            app.endpoint_turns.call(&endpoint);
+        }
+    }
+    if job.is_none() {
+        job = tx.claim_job(LEASE).await?;
+    }
     if job.is_some() {
         tx.commit().await?;
     }
@@ -135,35 +168,44 @@ async fn wait(app: &App) {
 }
 
 async fn try_job(app: &App, job: QueuedJob) {
-    let result = match tokio::time::timeout(LEASE - Duration::from_secs(10), run(app, &job)).await {
-        Ok(result) => result,
-        Err(_) => Err((anyhow::anyhow!("it took too long"), 20)),
-    };
-    let ended = match result {
+    let ended = match run(app, &job).await {
         Ok(outcome) => end(app, &job, outcome).await,
         Err((error, tries)) => {
             app.metrics.jobs_failed.inc();
             put_back(app, &job, &error, tries).await
         }
     };
-    if let Err(error) = ended {
-        // Its lease lapses, and it runs again.
-        tracing::error!(job.id = %job.id, "job `{}` {} could not be ended: {error:#}", job.name, job.id);
+    match ended {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::warn!(job.id = %job.id, "job `{}` {} outlived its lease; it is left to whoever took it", job.name, job.id);
+        }
+        Err(error) => {
+            // Its lease lapses, and it runs again.
+            tracing::error!(job.id = %job.id, "job `{}` {} could not be ended: {error:#}", job.name, job.id);
+        }
     }
+    app.wake();
 }
 
 /// The list of jobs. The error comes with how many tries the job has.
 async fn run(app: &App, job: &QueuedJob) -> Result<Outcome, (anyhow::Error, u32)> {
-    async fn run_as<J: Job>(app: &App, payload: &str) -> Result<Outcome, (anyhow::Error, u32)> {
-        let parsed = serde_json::from_str::<J>(payload).context("reading the job's payload");
-        let job = parsed.map_err(|error| (error, 1))?;
-        job.run(app).await.map_err(|error| (error, J::TRIES))
+    async fn run_as<J: Job>(app: &App, job: &QueuedJob) -> Result<Outcome, (anyhow::Error, u32)> {
+        let parsed = serde_json::from_str::<J>(&job.payload).context("reading the job's payload");
+        let parsed = parsed.map_err(|error| (error, 1))?;
+        if job.attempts > J::TRIES {
+            let error =
+                anyhow::anyhow!("none of its tries came to an end: the process died in each");
+            return Err((error, J::TRIES));
+        }
+        let result = run_once(app, &parsed).await;
+        result.map_err(|error| (error, J::TRIES))
     }
     match job.name.as_str() {
-        DeliverWebhook::NAME => run_as::<DeliverWebhook>(app, &job.payload).await,
-        ForgetAttempts::NAME => run_as::<ForgetAttempts>(app, &job.payload).await,
-        ForgetCheckpoints::NAME => run_as::<ForgetCheckpoints>(app, &job.payload).await,
-        SearchSightings::NAME => run_as::<SearchSightings>(app, &job.payload).await,
+        DeliverWebhook::NAME => run_as::<DeliverWebhook>(app, job).await,
+        ForgetAttempts::NAME => run_as::<ForgetAttempts>(app, job).await,
+        ForgetCheckpoints::NAME => run_as::<ForgetCheckpoints>(app, job).await,
+        SearchSightings::NAME => run_as::<SearchSightings>(app, job).await,
         // A newer version's job: leave it for a node that knows it.
         _ => Ok(Outcome::NotYet(later(
             app.clock.now(),
@@ -172,64 +214,73 @@ async fn run(app: &App, job: &QueuedJob) -> Result<Outcome, (anyhow::Error, u32)
     }
 }
 
-async fn end(app: &App, job: &QueuedJob, outcome: Outcome) -> Result<()> {
-    match outcome {
+/// Runs a job. A panic is an error like others, and so is what takes longer than the lease allows.
+pub async fn run_once<J: Job>(app: &App, job: &J) -> anyhow::Result<Outcome> {
+    let run = AssertUnwindSafe(job.run(app)).catch_unwind();
+    match tokio::time::timeout(LONGEST_RUN, run).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => anyhow::bail!("it panicked: {}", said(&*panic)),
+        Err(_) => anyhow::bail!("it took longer than {} s", LONGEST_RUN.as_secs()),
+    }
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it did not say why")
+}
+
+/// Commits what the job did together with its end. False when it is somebody else's by now: then what it
+/// did is undone.
+async fn end(app: &App, job: &QueuedJob, outcome: Outcome) -> Result<bool> {
+    let mut line = None;
+    let (tx, is_ours) = match outcome {
         Outcome::Done(mut tx) => {
-            tx.delete_job(&job.id).await?;
-            tx.commit().await?;
+            let is_ours = tx.delete_job(job).await?;
+            (tx, is_ours)
         }
         Outcome::Again(mut tx, at) => {
-            tx.put_back_job(&job.id, at, "").await?;
-            tx.commit().await?;
+            let is_ours = tx.run_job_again(job, at).await?;
+            (tx, is_ours)
         }
         Outcome::NotYet(at) => {
             let mut tx = app.store.begin().await?;
-            tx.defer_job(&job.id, at).await?;
-            tx.commit().await?;
+            let is_ours = tx.defer_job(job, at).await?;
+            (tx, is_ours)
+        }
+        Outcome::InLine(endpoint) => {
+            let mut tx = app.store.begin().await?;
+            let at = later(tx.now, LONGEST_IN_LINE);
+            let is_ours = tx.defer_job(job, at).await?;
+            line = Some((endpoint, at));
+            (tx, is_ours)
+        }
+    };
+    if is_ours {
+        tx.commit().await?;
+        if let Some((endpoint, at)) = line {
+            app.endpoint_turns.line_up(&endpoint, job.id.clone(), at);
         }
     }
-    app.wake();
-    Ok(())
+    Ok(is_ours)
 }
 
-async fn put_back(app: &App, job: &QueuedJob, error: &anyhow::Error, tries: u32) -> Result<()> {
+/// Sets a failed job to be tried again later, or gives it up. False when it is somebody else's by now.
+async fn put_back(app: &App, job: &QueuedJob, error: &anyhow::Error, tries: u32) -> Result<bool> {
     let QueuedJob {
         id, name, attempts, ..
     } = job;
     let problem = format!("{error:#}");
     let mut tx = app.store.begin().await?;
-    if *attempts >= tries {
-        tracing::error!(job.id = %id, "job `{name}` {id} was given up after {attempts} tries: {problem}");
-        tx.bury_job(id, &problem).await?;
+    let is_ours = if *attempts >= tries {
+        tracing::error!(job.id = %id, "job `{name}` {id} was given up after {tries} tries: {problem}");
+        tx.bury_job(job, &problem).await?
     } else {
         tracing::warn!(job.id = %id, "job `{name}` {id} failed on try {attempts}: {problem}");
         let wait = Duration::from_secs(1 << (*attempts).min(12));
-        let now = tx.now;
-        tx.put_back_job(id, later(now, wait), &problem).await?;
-    }
-    tx.commit().await
-}
-
-/// Turns for calls to one endpoint, so that one that hangs does not take all the workers.
-pub struct EndpointTurns {
-    each: usize,
-    turns: Mutex<HashMap<WebhookEndpointId, Arc<Semaphore>>>,
-}
-
-impl EndpointTurns {
-    pub fn new(each: usize) -> EndpointTurns {
-        EndpointTurns {
-            each,
-            turns: Mutex::default(),
-        }
-    }
-
-    /// None when the endpoint has all the calls that it may have.
-    pub fn take(&self, endpoint: &WebhookEndpointId) -> Option<OwnedSemaphorePermit> {
-        let mut turns = self.turns.lock().expect("no holder of this lock panics");
-        let turns = turns
-            .entry(endpoint.clone())
-            .or_insert_with(|| Arc::new(Semaphore::new(self.each)));
-        Arc::clone(turns).try_acquire_owned().ok()
-    }
+        let at = later(tx.now, wait);
+        tx.put_back_job(job, at, &problem).await?
+    };
+    tx.commit().await?;
+    Ok(is_ours)
 }

@@ -71,10 +71,7 @@ impl Job for DeliverWebhook {
             return finish(app, &delivery, Err(refused), Duration::ZERO, Next::Dead).await;
         };
         let Some(_turn) = app.endpoint_turns.take(&endpoint.id) else {
-            return Ok(Outcome::NotYet(later(
-                app.clock.now(),
-                Duration::from_millis(500),
-            )));
+            return Ok(Outcome::InLine(endpoint.id));
         };
 
         let began = std::time::Instant::now();

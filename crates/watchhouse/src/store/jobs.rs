@@ -15,8 +15,11 @@ pub struct QueuedJob {
     pub name: String,
     /// JSON.
     pub payload: String,
-    /// Tries that were begun, this one counted.
+    /// Tries that were begun since it last got on, this one counted.
     pub attempts: u32,
+    /// Until when it is ours. Also whose it is: who let a lease lapse has another one than whoever took
+    /// the job after that.
+    pub lease_until: Timestamp,
 }
 
 impl QueuedJob {
@@ -26,6 +29,7 @@ impl QueuedJob {
             name: row.text("name")?,
             payload: row.text("payload")?,
             attempts: row.small("attempts")?,
+            lease_until: row.time("lease_until")?,
         })
     }
 }
@@ -38,19 +42,28 @@ const CLAIM_SQLITE: &str = "
      WHERE id = (SELECT id FROM jobs
                   WHERE dead_at IS NULL AND run_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
                   ORDER BY run_at, id LIMIT 1)
-    RETURNING id, name, payload, attempts";
+    RETURNING id, name, payload, attempts, lease_until";
 const CLAIM_POSTGRES: &str = "
     UPDATE jobs SET attempts = attempts + 1, lease_until = $2
      WHERE id = (SELECT id FROM jobs
                   WHERE dead_at IS NULL AND run_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
                   ORDER BY run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-    RETURNING id, name, payload, attempts";
-const DELETE: &str = "DELETE FROM jobs WHERE id = $1";
+    RETURNING id, name, payload, attempts, lease_until";
+const CLAIM_EARLY: &str = "
+    UPDATE jobs SET attempts = attempts + 1, lease_until = $2
+     WHERE id = $1 AND run_at = $3 AND dead_at IS NULL AND lease_until IS NULL
+    RETURNING id, name, payload, attempts, lease_until";
+const DELETE: &str = "DELETE FROM jobs WHERE id = $1 AND lease_until = $2";
+const RUN_AGAIN: &str = "
+    UPDATE jobs SET run_at = $3, lease_until = NULL, attempts = 0, problem = NULL
+     WHERE id = $1 AND lease_until = $2";
 const PUT_BACK: &str = "
-    UPDATE jobs SET run_at = $2, lease_until = NULL, problem = $3 WHERE id = $1";
+    UPDATE jobs SET run_at = $3, lease_until = NULL, problem = $4 WHERE id = $1 AND lease_until = $2";
 const DEFER: &str = "
-    UPDATE jobs SET run_at = $2, lease_until = NULL, attempts = attempts - 1 WHERE id = $1";
-const BURY: &str = "UPDATE jobs SET dead_at = $2, lease_until = NULL, problem = $3 WHERE id = $1";
+    UPDATE jobs SET run_at = $3, lease_until = NULL, attempts = attempts - 1
+     WHERE id = $1 AND lease_until = $2";
+const BURY: &str = "
+    UPDATE jobs SET dead_at = $3, lease_until = NULL, problem = $4 WHERE id = $1 AND lease_until = $2";
 const RELEASE_ALL: &str = "UPDATE jobs SET lease_until = NULL WHERE lease_until IS NOT NULL";
 const NEXT_AT: &str = "
     SELECT MIN(CASE WHEN lease_until IS NULL THEN run_at ELSE lease_until END) AS at
@@ -82,33 +95,53 @@ impl Tx {
             .await
     }
 
-    pub async fn delete_job(&mut self, id: &JobId) -> Result<()> {
-        self.execute(DELETE, args![id]).await?;
-        Ok(())
+    /// Takes a job that was put off until `run_at` before that time, unless somebody has had it since.
+    pub async fn claim_job_early(
+        &mut self,
+        id: &JobId,
+        run_at: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<QueuedJob>> {
+        let until = later(self.now, lease);
+        self.optional(CLAIM_EARLY, args![id, until, run_at], QueuedJob::from_row)
+            .await
+    }
+
+    /// Deletes a job that is done. This and the other ends change nothing and return false when the job's
+    /// lease has lapsed and somebody else has it.
+    pub async fn delete_job(&mut self, job: &QueuedJob) -> Result<bool> {
+        let args = args![&job.id, job.lease_until];
+        Ok(self.execute(DELETE, args).await? == 1)
+    }
+
+    /// Sets a job that got on to run again at `run_at`.
+    pub async fn run_job_again(&mut self, job: &QueuedJob, run_at: Timestamp) -> Result<bool> {
+        let args = args![&job.id, job.lease_until, run_at];
+        Ok(self.execute(RUN_AGAIN, args).await? == 1)
     }
 
     /// Sets a job that failed to run again at `run_at`.
     pub async fn put_back_job(
         &mut self,
-        id: &JobId,
+        job: &QueuedJob,
         run_at: Timestamp,
         problem: &str,
-    ) -> Result<()> {
-        self.execute(PUT_BACK, args![id, run_at, problem]).await?;
-        Ok(())
+    ) -> Result<bool> {
+        let args = args![&job.id, job.lease_until, run_at, problem];
+        Ok(self.execute(PUT_BACK, args).await? == 1)
     }
 
     /// Sets a job that could not begin to run at `run_at`; this try is not counted.
-    pub async fn defer_job(&mut self, id: &JobId, run_at: Timestamp) -> Result<()> {
-        self.execute(DEFER, args![id, run_at]).await?;
-        Ok(())
+    pub async fn defer_job(&mut self, job: &QueuedJob, run_at: Timestamp) -> Result<bool> {
+        let args = args![&job.id, job.lease_until, run_at];
+        Ok(self.execute(DEFER, args).await? == 1)
     }
 
     /// Gives a job up. The row stays, to be seen.
-    pub async fn bury_job(&mut self, id: &JobId, problem: &str) -> Result<()> {
+    pub async fn bury_job(&mut self, job: &QueuedJob, problem: &str) -> Result<bool> {
         let now = self.now;
-        self.execute(BURY, args![id, now, problem]).await?;
-        Ok(())
+        let args = args![&job.id, job.lease_until, now, problem];
+        Ok(self.execute(BURY, args).await? == 1)
     }
 
     /// Makes the jobs of a process that was killed due at once. Only for SQLite at start, where no
