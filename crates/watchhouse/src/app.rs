@@ -122,13 +122,12 @@ impl App {
             scan_turns: Arc::new(Semaphore::new(config.scan.max_waiting)),
             scan_memory: Arc::new(Semaphore::new(config.scan.max_waiting_bytes / 1_024)),
             endpoint_turns: EndpointTurns::new(config.webhooks.endpoint_concurrency),
-            config,
             clock,
             ids,
             store,
             secrets,
             vault,
-            matcher: Matcher::default(),
+            matcher: Matcher::new(Duration::from_secs(config.banks.max_lag_seconds)),
             rules,
             sandbox,
             outbound,
@@ -138,6 +137,7 @@ impl App {
             jobs_wake: Notify::new(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            config,
         })))
     }
 

@@ -18,6 +18,9 @@ use crate::store::Store;
 /// The defaults, as text with their reasons.
 pub const DEFAULTS: &str = include_str!("../../../watchhouse.default.toml");
 
+/// A lag and a scan together MUST be shorter than the time after which the past is searched once more.
+const LONGEST_LAG_SECONDS: u64 = 180;
+
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -114,6 +117,7 @@ pub struct Banks {
     pub threshold: u32,
     pub max_import_bytes: u64,
     pub poll_milliseconds: u64,
+    pub max_lag_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -219,6 +223,16 @@ impl Config {
             "the settings are wrong: banks.threshold is {}, and beyond 63 of 256 bits a PDQ \
              distance means nothing",
             self.banks.threshold
+        );
+        anyhow::ensure!(
+            self.banks.max_lag_seconds <= LONGEST_LAG_SECONDS,
+            "the settings are wrong: banks.max_lag_seconds is {}, and what an index that lags for more than \
+             {LONGEST_LAG_SECONDS} s lets pass is not found in the past either",
+            self.banks.max_lag_seconds
+        );
+        anyhow::ensure!(
+            self.banks.poll_milliseconds < self.banks.max_lag_seconds * 1_000,
+            "the settings are wrong: banks.poll_milliseconds is not less than banks.max_lag_seconds"
         );
         let largest = self.scan.max_bytes.max(self.fetch.max_bytes);
         anyhow::ensure!(

@@ -3,30 +3,49 @@
 //! Every change of a bank or a hash carries a number from one counter whose row is locked until its
 //! transaction commits, so numbers become visible in order. `catch_up` reads everything after the last
 //! number that it has seen: after a commit of our own at once, and on a timetable for other nodes'.
+//!
+//! It MUST NOT pass for ready when it has not kept up: what was listed meanwhile would be waved through.
 
 use std::collections::HashMap;
-use std::sync::RwLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::TryStreamExt as _;
-use tokio::sync::Mutex;
-use watchhouse_match::{BankId as BankNumber, BankSettings, EntryId, Hash, Hit, Index, PdqHash};
+use tokio::sync::OwnedMutexGuard;
+use watchhouse_match::{
+    BankId as BankNumber, BankSettings, EntryId, Hash, Hit, Index, PdqHash, Refused,
+};
 
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::store::banks::Bank;
 use crate::store::hashes::IndexedHash;
 
 /// Hashes put into the index while lookups wait: a fraction of a millisecond.
 const STRIDE: usize = 1_024;
 
+/// Pictures looked up while a change waits: one pass over the index.
+const PICTURES_A_PASS: usize = 8;
+
 /// The index and how far it has come.
-#[derive(Default)]
 pub struct Matcher {
-    index: RwLock<Index>,
-    is_ready: AtomicBool,
+    index: Arc<RwLock<Index>>,
     /// The last number that the index knows. Whoever catches up holds it.
-    seen: Mutex<u64>,
+    seen: Arc<tokio::sync::Mutex<u64>>,
+    /// When the index knew everything that was committed. Of this process, so that it survives no start
+    /// and no step of the clock.
+    fresh_at: Mutex<Option<Instant>>,
+    max_lag: Duration,
+}
+
+/// Why lookups may miss what is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    #[error("the lists are still being loaded")]
+    Loading,
+    #[error("the lists are stale: for {seconds} s their changes could not be read")]
+    Stale { seconds: u64 },
 }
 
 /// A hit of one of a media's hashes.
@@ -38,89 +57,151 @@ pub struct Found {
 }
 
 impl Matcher {
-    /// False until the index was built once; then lookups know every list.
-    pub fn is_ready(&self) -> bool {
-        self.is_ready.load(Ordering::Acquire)
+    /// An empty index, which is not ready. Once it was, it is for `max_lag` after it last caught up.
+    pub fn new(max_lag: Duration) -> Matcher {
+        Matcher {
+            index: Arc::default(),
+            seen: Arc::default(),
+            fresh_at: Mutex::default(),
+            max_lag,
+        }
+    }
+
+    /// Whether lookups know every list, but for what was changed within the lag that is allowed.
+    pub fn check_ready(&self) -> Result<(), NotReady> {
+        let fresh_at = *self.fresh_at.lock().expect("no holder of this lock panics");
+        let lag = fresh_at.ok_or(NotReady::Loading)?.elapsed();
+        if lag > self.max_lag {
+            let seconds = lag.as_secs();
+            return Err(NotReady::Stale { seconds });
+        }
+        Ok(())
     }
 
     /// Follows every change of banks that was committed before this call.
     pub async fn catch_up(&self, store: &Store, metrics: &Metrics) -> anyhow::Result<()> {
-        let mut seen = self.seen.lock().await;
+        let mut seen = Arc::clone(&self.seen).lock_owned().await;
+        let began = Instant::now();
         let mut tx = store.read().await?;
-        let until = tx.last_number().await?;
-        if until > *seen {
-            let banks = tx.banks_changed(*seen, until).await?;
-            let removed = tx.hashes_removed(*seen, until).await?;
-            self.change(|index| {
-                for bank in &banks {
-                    let settings = BankSettings {
-                        threshold: bank.threshold,
-                        is_enabled: bank.is_enabled,
-                    };
-                    index.set_bank(BankNumber(bank.number), settings)?;
-                }
-                for number in &removed {
-                    index.remove(EntryId(*number));
-                }
-                Ok(())
-            })?;
-            let mut added = tx.hashes_added(*seen, until).try_chunks(STRIDE);
+        let (since, until) = (*seen, tx.last_number().await?);
+        if until > since {
+            let banks = tx.banks_changed(since, until).await?;
+            let set;
+            (seen, set) = self.change(seen, |index| set_banks(index, banks)).await?;
+            set.context("changing a bank in the index")?;
+            let removed = tx.hashes_removed(since, until).await?;
+            for numbers in removed.chunks(STRIDE).map(<[u64]>::to_vec) {
+                (seen, _) = self.change(seen, |index| remove(index, numbers)).await?;
+            }
+            let mut added = tx.hashes_added(since, until).try_chunks(STRIDE);
             while let Some(hashes) = added.try_next().await.context("reading new hashes")? {
-                self.insert(&hashes)?;
+                let n_refused;
+                (seen, n_refused) = self.change(seen, |index| insert(index, hashes)).await?;
+                metrics.unindexed_hashes.inc_by(n_refused);
             }
             drop(added);
+            let size;
+            (seen, size) = self
+                .change(seen, |index| (index.len(), index.memory_bytes()))
+                .await?;
+            metrics.index_hashes.set(size.0 as u64);
+            metrics.index_bytes.set(size.1 as u64);
             *seen = until;
         }
-        self.is_ready.store(true, Ordering::Release);
-        let index = self.index.read().expect("no holder of this lock panics");
-        metrics.index_hashes.set(index.len() as u64);
-        metrics.index_bytes.set(index.memory_bytes() as u64);
+        *self.fresh_at.lock().expect("no holder of this lock panics") = Some(began);
         Ok(())
     }
 
-    fn insert(&self, hashes: &[IndexedHash]) -> anyhow::Result<()> {
-        self.change(|index| {
-            for new in hashes {
-                index.insert(EntryId(new.number), BankNumber(new.bank_number), &new.hash)?;
-            }
-            Ok(())
-        })
-    }
-
-    fn change(
+    /// Changes the index, on a thread that lookups may keep waiting. The turn goes along: when a caller
+    /// goes away in the middle, nobody else begins before its change is made.
+    async fn change<T: Send + 'static>(
         &self,
-        change: impl FnOnce(&mut Index) -> Result<(), watchhouse_match::Refused>,
-    ) -> anyhow::Result<()> {
-        let mut index = self.index.write().expect("no holder of this lock panics");
-        change(&mut index).context("changing the index")
+        turn: OwnedMutexGuard<u64>,
+        change: impl FnOnce(&mut Index) -> T + Send + 'static,
+    ) -> anyhow::Result<(OwnedMutexGuard<u64>, T)> {
+        let index = Arc::clone(&self.index);
+        let changed = tokio::task::spawn_blocking(move || {
+            let mut index = index.write().expect("no holder of this lock panics");
+            (turn, change(&mut index))
+        });
+        changed.await.context("changing the index")
     }
 
     /// Every hit of these digests and pictures. Of several hits on one bank's entry by one media, the
     /// closest. Runs on the caller's thread: call it from one that may be kept busy.
     pub fn lookup(&self, digests: &[Hash], pictures: &[PdqHash]) -> Vec<Found> {
-        let index = self.index.read().expect("no holder of this lock panics");
-        let mut hits = Vec::new();
         let mut found: Vec<Found> = Vec::new();
+        let mut hits = Vec::new();
+        let index = self.index.read().expect("no holder of this lock panics");
         for (query, digest) in digests.iter().enumerate() {
             index.lookup(digest, &mut hits);
             found.extend(hits.drain(..).map(|hit| Found { query, hit }));
         }
+        drop(index);
+        // A long animation must not keep a change waiting, and behind it every other lookup.
         let mut many = Vec::new();
-        index.lookup_many(pictures, &mut many);
-        found.extend(many.into_iter().map(|(query, hit)| Found {
-            query: query + digests.len(),
-            hit,
-        }));
-
-        let mut closest: HashMap<EntryId, Found> = HashMap::new();
-        for new in found {
-            let known = closest.entry(new.hit.entry).or_insert_with(|| new.clone());
-            if (new.hit.distance, new.query) < (known.hit.distance, known.query) {
-                *known = new;
-            }
+        for (pass, pictures) in pictures.chunks(PICTURES_A_PASS).enumerate() {
+            let first = digests.len() + pass * PICTURES_A_PASS;
+            let index = self.index.read().expect("no holder of this lock panics");
+            index.lookup_many(pictures, &mut many);
+            found.extend(many.drain(..).map(|(query, hit)| Found {
+                query: first + query,
+                hit,
+            }));
         }
-        let mut found: Vec<Found> = closest.into_values().collect();
-        found.sort_by_key(|found| (found.hit.distance, found.hit.entry));
-        found
+        closest(found)
     }
+}
+
+/// Of several hits on one entry the closest; the closest first.
+pub fn closest(found: Vec<Found>) -> Vec<Found> {
+    let mut closest: HashMap<EntryId, Found> = HashMap::new();
+    for new in found {
+        let known = closest.entry(new.hit.entry).or_insert_with(|| new.clone());
+        if (new.hit.distance, new.query) < (known.hit.distance, known.query) {
+            *known = new;
+        }
+    }
+    let mut found: Vec<Found> = closest.into_values().collect();
+    found.sort_by_key(|found| (found.hit.distance, found.hit.entry));
+    found
+}
+
+pub fn set_banks(index: &mut Index, banks: Vec<Bank>) -> Result<(), Refused> {
+    for bank in banks {
+        let settings = BankSettings {
+            threshold: bank.threshold,
+            is_enabled: bank.is_enabled,
+        };
+        index.set_bank(BankNumber(bank.number), settings)?;
+    }
+    Ok(())
+}
+
+fn remove(index: &mut Index, numbers: Vec<u64>) {
+    for number in numbers {
+        index.remove(EntryId(number));
+    }
+}
+
+/// Puts hashes into the index, but for those that it cannot hold: how many those are.
+///
+/// They are of a newer version's kind, or somebody wrote them past the API. They are skipped, logged and
+/// counted: one row that stopped the index for ever would have every upload held until somebody mends
+/// the database, and the other hashes match as well without it.
+fn insert(index: &mut Index, hashes: Vec<IndexedHash>) -> u64 {
+    let mut refused = Vec::new();
+    for new in hashes {
+        let (entry, bank) = (EntryId(new.number), BankNumber(new.bank_number));
+        let inserted = new.hash.map_err(anyhow::Error::from);
+        let inserted = inserted.and_then(|hash| Ok(index.insert(entry, bank, &hash)?));
+        if let Err(error) = inserted {
+            refused.push((new.number, error));
+        }
+    }
+    if let Some((number, error)) = refused.first() {
+        let n = refused.len();
+        tracing::error!("{n} listed hashes are not matched, hsh_{number} for one: {error:#}");
+    }
+    refused.len() as u64
 }

@@ -45,6 +45,7 @@ pub struct Metrics {
     pub request_seconds: Histogram,
     pub delivery_attempts: Family<OutcomeLabels, Counter>,
     pub jobs_failed: Counter,
+    pub unindexed_hashes: Counter,
     pub index_hashes: Gauge<u64, AtomicU64>,
     pub index_bytes: Gauge<u64, AtomicU64>,
     pub open_cases: Gauge<u64, AtomicU64>,
@@ -69,6 +70,7 @@ impl Metrics {
             request_seconds: seconds(),
             delivery_attempts: Family::default(),
             jobs_failed: Counter::default(),
+            unindexed_hashes: Counter::default(),
             index_hashes: Gauge::default(),
             index_bytes: Gauge::default(),
             open_cases: Gauge::default(),
@@ -114,6 +116,11 @@ impl Metrics {
             "jobs_failed",
             "Tries of jobs that failed",
             self.jobs_failed.clone(),
+        );
+        r.register(
+            "unindexed_hashes",
+            "Listed hashes that cannot be matched",
+            self.unindexed_hashes.clone(),
         );
         r.register(
             "index_hashes",

@@ -347,10 +347,10 @@ pub async fn add_hashes(
     }
     let bank = tx.bank(&id).await?.ok_or_else(|| not_found("bank", &id))?;
     let inserted = tx.insert_hashes(&bank.id, &hashes).await?;
-    let mut added = Vec::new();
-    for number in (inserted.first_number..).take(hashes.len()) {
-        added.extend(tx.hash(number).await?);
-    }
+    let first = inserted.first_number;
+    let added = tx
+        .hashes_numbered(first..first + hashes.len() as u64)
+        .await?;
     tx.bank_grew(&bank.id, added.len() as u64).await?;
     let numbers: Vec<u64> = added.iter().map(|hash| hash.number).collect();
     let details = json!({ "bank": bank.id.as_str(), "hashes": numbers, "count": added.len() });

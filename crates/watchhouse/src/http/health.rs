@@ -24,18 +24,18 @@ pub async fn show_health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Ready: the index is built and the database answers. Until then scans are held.
+/// Ready: the index is built and follows the banks, and the database answers. Until then scans are held.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()),
     responses((status = 200, body = Health)))]
 pub async fn show_readiness(State(app): State<App>) -> ApiResult<Json<Health>> {
     if app.stop.is_cancelled() {
         return Err(unavailable("the server is stopping"));
     }
-    if !app.matcher.is_ready() {
+    if let Err(reason) = app.matcher.check_ready() {
         return Err(ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "index_not_ready",
-            "the lists are still being loaded",
+            reason.to_string(),
         ));
     }
     app.store.answers().await?;

@@ -147,7 +147,10 @@ impl SearchSightings {
             if only.is_some_and(|bank| bank != new.bank_number) {
                 continue;
             }
-            index.insert(EntryId(new.number), BankNumber(new.bank_number), &new.hash)?;
+            // What cannot be indexed is matched nowhere; `matcher` says so.
+            if let Ok(hash) = new.hash {
+                let _ = index.insert(EntryId(new.number), BankNumber(new.bank_number), &hash);
+            }
         }
         Ok(index)
     }

@@ -55,17 +55,16 @@ pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
     sighting.size_bytes = media.len() as u64;
 
     let (pictures, queries) = pictures(&inspection, app.config.scan.turned);
-    let mut matches = Vec::new();
-    let mut more_matches = 0;
-    if app.matcher.is_ready() {
-        let found = look_up(app, digests.hashes(), pictures).await?;
-        (matches, more_matches) = explain(app, &found, &queries).await?;
-    } else {
+    // Asked first: an index that is ready after a look-up may not have been before. What it knows is found
+    // all the same, and preserved while there is something to preserve.
+    if let Err(reason) = app.matcher.check_ready() {
         problems.push(Problem {
             code: "index_not_ready".to_owned(),
-            text: "the lists are still being loaded".to_owned(),
+            text: reason.to_string(),
         });
     }
+    let found = look_up(app, digests.hashes(), pictures).await?;
+    let (matches, more_matches) = explain(app, &found, &queries).await?;
 
     let facts = match_facts(&item, media_facts(&sighting), &matches, now);
     let judgement = app.rules.judge(&facts);

@@ -1,5 +1,7 @@
 //! Hashes in banks. A removed hash keeps its row, because matches point at it.
 
+use std::ops::Range;
+
 use futures::stream::BoxStream;
 use watchhouse_match::hash::{Hash, HashKind};
 
@@ -35,11 +37,12 @@ pub struct NewHash {
 }
 
 /// A step that an index has to follow.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct IndexedHash {
     pub number: u64,
     pub bank_number: u32,
-    pub hash: Hash,
+    /// An error where this version cannot read it. The rows after it can be read all the same.
+    pub hash: Result<Hash>,
 }
 
 impl BankedHash {
@@ -62,7 +65,7 @@ impl IndexedHash {
         Ok(IndexedHash {
             number: row.count("number")?,
             bank_number: row.small("bank_number")?,
-            hash: read_hash(row)?,
+            hash: read_hash(row),
         })
     }
 }
@@ -76,6 +79,9 @@ fn read_hash(row: &Row) -> Result<Hash> {
 const BY_NUMBER: &str = "
     SELECT number, bank_id, kind, value, source, external_id, category, added_at, removed_at
       FROM hashes WHERE number = $1";
+const NUMBERED: &str = "
+    SELECT number, bank_id, kind, value, source, external_id, category, added_at, removed_at
+      FROM hashes WHERE number >= $1 AND number < $2 ORDER BY number";
 const LIST: &str = "
     SELECT number, bank_id, kind, value, source, external_id, category, added_at, removed_at
       FROM hashes
@@ -88,10 +94,22 @@ const ADDED: &str = "
       FROM hashes h JOIN banks b ON b.id = h.bank_id
      WHERE h.number > $1 AND h.number <= $2 AND (h.removed_number IS NULL OR h.removed_number > $2)
      ORDER BY h.number";
+const SOME_ADDED: &str = "
+    SELECT h.number, b.number AS bank_number, h.kind, h.value
+      FROM hashes h JOIN banks b ON b.id = h.bank_id
+     WHERE h.number > $1 AND h.number <= $2 AND h.removed_at IS NULL
+     ORDER BY h.number LIMIT $3";
+// In the order of the index that knows a bank's hashes: by number, each call would read all of them.
+const SOME_OF_BANK: &str = "
+    SELECT h.number, b.number AS bank_number, h.kind, h.value
+      FROM hashes h JOIN banks b ON b.id = h.bank_id
+     WHERE h.bank_id = (SELECT id FROM banks WHERE number = $1) AND h.removed_at IS NULL
+       AND h.number <= $2
+       AND (h.kind, h.value) > (COALESCE((SELECT kind FROM hashes WHERE number = $3), ''),
+                                COALESCE((SELECT value FROM hashes WHERE number = $3), $4))
+     ORDER BY h.kind, h.value LIMIT $5";
 const REMOVED: &str = "
-    SELECT number FROM hashes
-     WHERE removed_number > $1 AND removed_number <= $2 AND number <= $1";
-const LIVE_COUNT: &str = "SELECT COUNT(*) AS n FROM hashes WHERE removed_at IS NULL";
+    SELECT number FROM hashes WHERE removed_number > $1 AND removed_number <= $2";
 
 /// Rows a statement. SQLite looks each numbered parameter up among all the others, so that many rows
 /// cost more than many statements.
@@ -149,6 +167,12 @@ impl Tx {
             .await
     }
 
+    /// The hashes with these numbers, as far as they are there.
+    pub async fn hashes_numbered(&mut self, numbers: Range<u64>) -> Result<Vec<BankedHash>> {
+        let args = args![numbers.start, numbers.end];
+        self.all(NUMBERED, args, BankedHash::from_row).await
+    }
+
     pub async fn hashes(&mut self, bank: &BankId, page: &Page) -> Result<PageOf<BankedHash>> {
         let below = page
             .after
@@ -181,14 +205,36 @@ impl Tx {
         self.stream(ADDED, args![since, until], IndexedHash::from_row)
     }
 
-    /// Numbers of hashes that were there at `since` and are gone at `until`.
+    /// The first `limit` live hashes with numbers after `since`, up to and with `until`.
+    pub async fn some_hashes_added(
+        &mut self,
+        since: u64,
+        until: u64,
+        limit: u32,
+    ) -> Result<Vec<IndexedHash>> {
+        let args = args![since, until, limit];
+        self.all(SOME_ADDED, args, IndexedHash::from_row).await
+    }
+
+    /// At most `limit` live hashes of one bank, with numbers up to `until`, in an order of their own.
+    /// `after` is the number of the last one that is known, or 0.
+    pub async fn some_hashes_of_bank(
+        &mut self,
+        bank_number: u32,
+        until: u64,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<IndexedHash>> {
+        let nothing: &[u8] = &[];
+        let args = args![bank_number, until, after, nothing, limit];
+        self.all(SOME_OF_BANK, args, IndexedHash::from_row).await
+    }
+
+    /// Numbers of hashes that were removed after the number `since`, up to and with `until`. Some may have
+    /// been added after it too: whoever was cut off while it followed may know them.
     pub async fn hashes_removed(&mut self, since: u64, until: u64) -> Result<Vec<u64>> {
         self.all(REMOVED, args![since, until], |row| row.count("number"))
             .await
-    }
-
-    pub async fn live_hash_count(&mut self) -> Result<u64> {
-        self.one(LIVE_COUNT, args![], |row| row.count("n")).await
     }
 }
 

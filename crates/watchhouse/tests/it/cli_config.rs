@@ -116,6 +116,14 @@ async fn what_is_wrong_in_the_file_is_named_with_the_file() {
             "cases.lease_seconds is more than cases.max_lease_seconds",
         ),
         (
+            "[banks]\nmax_lag_seconds = 181\n",
+            "banks.max_lag_seconds is 181",
+        ),
+        (
+            "[banks]\nmax_lag_seconds = 0\n",
+            "banks.poll_milliseconds is not less than banks.max_lag_seconds",
+        ),
+        (
             "[rules]\nfile = \"gone.toml\"\n",
             "reading the rules in \"gone.toml\"",
         ),

@@ -38,6 +38,7 @@ mod kill;
 mod ledger;
 mod ledger_format;
 mod make;
+mod matcher;
 mod openapi;
 mod operations;
 mod past;
