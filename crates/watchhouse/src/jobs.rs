@@ -11,6 +11,7 @@ pub mod deliver_webhook;
 mod endpoint_turns;
 pub mod forget_attempts;
 pub mod forget_checkpoints;
+pub mod look_again;
 pub mod search_sightings;
 
 use std::any::Any;
@@ -36,6 +37,7 @@ use deliver_webhook::DeliverWebhook;
 use endpoint_turns::Called;
 use forget_attempts::ForgetAttempts;
 use forget_checkpoints::ForgetCheckpoints;
+use look_again::LookAgain;
 use search_sightings::SearchSightings;
 
 /// A job that has not ended by then is taken to have died, and runs again.
@@ -205,6 +207,7 @@ async fn run(app: &App, job: &QueuedJob) -> Result<Outcome, (anyhow::Error, u32)
         DeliverWebhook::NAME => run_as::<DeliverWebhook>(app, job).await,
         ForgetAttempts::NAME => run_as::<ForgetAttempts>(app, job).await,
         ForgetCheckpoints::NAME => run_as::<ForgetCheckpoints>(app, job).await,
+        LookAgain::NAME => run_as::<LookAgain>(app, job).await,
         SearchSightings::NAME => run_as::<SearchSightings>(app, job).await,
         // A newer version's job: leave it for a node that knows it.
         _ => Ok(Outcome::NotYet(later(

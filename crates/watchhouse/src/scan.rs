@@ -4,9 +4,13 @@
 //! or looked up is a problem, and a problem holds the upload whatever the rules say.
 
 mod check;
+mod explain;
+mod past;
 mod record;
 
-pub use check::{UNCHECKED_PRIORITY, UNCHECKED_QUEUE, check, judge, match_facts, media_facts};
+pub use check::{UNCHECKED_PRIORITY, UNCHECKED_QUEUE, check};
+pub use explain::DIGESTS;
+pub use past::{look_again, record_past};
 pub use record::record;
 
 use bytes::Bytes;

@@ -1,39 +1,49 @@
 //! Searches the past: a hash that was added today finds yesterday's upload. So does a bank that was
 //! switched on, or given a wider threshold.
 //!
-//! Sightings that meet a new hash become matches and cases, like an upload, but for what needs the
-//! media itself: nothing can be preserved, and a picture is compared as it was and not turned.
+//! Neither the past nor a list has to be short: a run compares some hashes with some sightings, and
+//! leaves the rest to another job, which the same transaction enqueues.
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use futures::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
-use watchhouse_match::{
-    BankId as BankNumber, BankSettings, EntryId, Hash, Hit, Index, PdqHash, Transform,
-};
+use watchhouse_match::{BankId as BankNumber, EntryId, Index, PdqHash};
 
 use super::{Job, Outcome, enqueue};
 use crate::app::App;
 use crate::clock::{earlier, later};
 use crate::id::{Name as _, SightingId};
-use crate::scan::{self, NewMatch};
-use crate::store::ledger::Actor;
-use crate::store::{Result, Tx, sightings::SeenFrame};
+use crate::matcher::{Found, closest, set_banks};
+use crate::scan;
+use crate::store::sightings::{SeenDigests, SeenFrame};
+use crate::store::{Result, Tx};
 
-/// Sightings looked at in one run.
-const STRIDE: u32 = 2_000;
+/// Sightings compared at a time.
+const STRIDE: u32 = 250;
 
-/// How long after a change its search is run once more over the newest sightings: longer than any scan
-/// may take. A scan that looked up just before the change may write its sighting just after the search
-/// had passed.
+/// Hashes that sightings are compared with in one run: read and indexed in a fraction of a second.
+const HASHES_A_RUN: u32 = 100_000;
+
+/// When a run leaves the rest to the next, and its place to other jobs. Much shorter than a job may take:
+/// it finishes the stride or the sighting that it is at.
+const RUN: Duration = Duration::from_secs(1);
+
+/// How long after a change its search is run once more over the newest sightings: longer than an index may
+/// lag and a scan may take. A scan that looked up just before the change may write its sighting just after
+/// the search had passed.
 const AFTERTHOUGHT: Duration = Duration::from_mins(5);
 
 /// A search through sightings for some hashes.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct SearchSightings {
     hashes: Hashes,
-    /// The last sighting that was looked at; empty at first.
+    /// The number of the last hash with which all sightings were compared; 0 at first.
+    hashes_after: u64,
+    /// The search begins after this sighting; empty for all of them.
+    from: String,
+    /// The last sighting that was compared with the hashes that are compared now.
     after: String,
 }
 
@@ -47,26 +57,28 @@ pub enum Hashes {
 }
 
 impl SearchSightings {
+    /// A search through everything.
+    pub fn through_all(hashes: Hashes) -> SearchSightings {
+        SearchSightings::after(hashes, String::new())
+    }
+
+    fn after(hashes: Hashes, from: String) -> SearchSightings {
+        SearchSightings {
+            hashes,
+            hashes_after: 0,
+            after: from.clone(),
+            from,
+        }
+    }
+
     /// Enqueues the search for what this transaction changes.
     pub async fn enqueue(tx: &mut Tx, hashes: Hashes) -> Result<()> {
         let now = tx.now;
-        let all = SearchSightings {
-            hashes: hashes.clone(),
-            after: String::new(),
-        };
-        enqueue(tx, &all, now).await?;
-        let newest = SearchSightings {
-            hashes,
-            after: SightingId::first_at(earlier(now, AFTERTHOUGHT)).to_string(),
-        };
+        enqueue(tx, &SearchSightings::through_all(hashes.clone()), now).await?;
+        let from = SightingId::first_at(earlier(now, AFTERTHOUGHT)).to_string();
+        let newest = SearchSightings::after(hashes, from);
         enqueue(tx, &newest, later(now, AFTERTHOUGHT)).await
     }
-}
-
-/// A new hash that a sighting meets.
-struct Met {
-    hit: Hit,
-    frame: Option<SeenFrame>,
 }
 
 impl Job for SearchSightings {
@@ -74,52 +86,9 @@ impl Job for SearchSightings {
     const TRIES: u32 = 20;
 
     async fn run(&self, app: &App) -> anyhow::Result<Outcome> {
-        let mut tx = app.store.read().await?;
-        let index = self.new_hashes(&mut tx).await?;
-        let digests = tx.digests_after(&self.after, STRIDE).await?;
-        let Some(last) = digests.last().map(|seen| seen.id.clone()) else {
-            drop(tx);
-            return Ok(Outcome::Done(app.store.begin().await?));
-        };
-        let frames = tx.frames_between(&self.after, &last).await?;
-        drop(tx);
-
-        // In order, so that two searches at once lock in the same one.
-        let mut met: BTreeMap<SightingId, Vec<Met>> = BTreeMap::new();
-        let mut hits = Vec::new();
-        for seen in &digests {
-            for hash in [
-                Hash::Md5(seen.md5),
-                Hash::Sha1(seen.sha1),
-                Hash::Sha256(seen.sha256),
-            ] {
-                index.lookup(&hash, &mut hits);
-            }
-            if !hits.is_empty() {
-                let of_sighting = met.entry(seen.id.clone()).or_default();
-                of_sighting.extend(hits.drain(..).map(|hit| Met { hit, frame: None }));
-            }
-        }
-        for (sighting, frame) in frames {
-            index.lookup(&Hash::Pdq(PdqHash(frame.pdq)), &mut hits);
-            if !hits.is_empty() {
-                let of_sighting = met.entry(sighting).or_default();
-                of_sighting.extend(hits.drain(..).map(|hit| Met {
-                    hit,
-                    frame: Some(frame.clone()),
-                }));
-            }
-        }
-
+        let rest = self.search(app, Instant::now() + RUN).await?;
         let mut tx = app.store.begin().await?;
-        for (sighting, met) in met {
-            record(app, &mut tx, &sighting, met).await?;
-        }
-        if digests.len() == STRIDE as usize {
-            let rest = SearchSightings {
-                hashes: self.hashes.clone(),
-                after: last.as_str().to_owned(),
-            };
+        if let Some(rest) = rest {
             let now = tx.now;
             enqueue(&mut tx, &rest, now).await?;
         }
@@ -128,84 +97,107 @@ impl Job for SearchSightings {
 }
 
 impl SearchSightings {
-    /// An index of the new hashes alone.
-    async fn new_hashes(&self, tx: &mut Tx) -> anyhow::Result<Index> {
-        let mut index = Index::new();
-        for bank in tx.banks_changed(0, u64::try_from(i64::MAX)?).await? {
-            let settings = BankSettings {
-                threshold: bank.threshold,
-                is_enabled: bank.is_enabled,
-            };
-            index.set_bank(BankNumber(bank.number), settings)?;
-        }
-        let (since, until, only) = match self.hashes {
-            Hashes::Added { since, until } => (since, until, None),
-            Hashes::OfBank { number, until } => (0, until, Some(number)),
+    /// Searches until that time, and a stride at least. Returns what is left, if anything is.
+    pub async fn search(
+        &self,
+        app: &App,
+        until: Instant,
+    ) -> anyhow::Result<Option<SearchSightings>> {
+        let Some((index, last_hash)) = self.some_hashes(app).await? else {
+            return Ok(None);
         };
-        let mut added = tx.hashes_added(since, until);
-        while let Some(new) = added.try_next().await? {
-            if only.is_some_and(|bank| bank != new.bank_number) {
-                continue;
+        let index = Arc::new(index);
+        let mut rest = self.clone();
+        loop {
+            let mut tx = app.store.read().await?;
+            let seen = tx.digests_after(&rest.after, STRIDE).await?;
+            let Some(last) = seen.last().map(|seen| seen.id.clone()) else {
+                rest.hashes_after = last_hash;
+                rest.after = rest.from.clone();
+                return Ok(Some(rest));
+            };
+            let frames = tx.frames_between(&rest.after, &last).await?;
+            drop(tx);
+
+            let index = Arc::clone(&index);
+            let met = tokio::task::spawn_blocking(move || meet(&index, &seen, &frames)).await?;
+            for (sighting, found) in met {
+                rest.after = sighting.to_string();
+                scan::record_past(app, &sighting, found).await?;
+                if Instant::now() >= until {
+                    return Ok(Some(rest));
+                }
             }
+            rest.after = last.to_string();
+            if Instant::now() >= until {
+                return Ok(Some(rest));
+            }
+        }
+    }
+
+    /// An index of the hashes that are compared now, and the number of the last of them. None when all
+    /// were.
+    async fn some_hashes(&self, app: &App) -> anyhow::Result<Option<(Index, u64)>> {
+        let mut tx = app.store.read().await?;
+        let after = self.hashes_after;
+        let hashes = match self.hashes {
+            Hashes::Added { since, until } => {
+                tx.some_hashes_added(since.max(after), until, HASHES_A_RUN)
+                    .await?
+            }
+            Hashes::OfBank { number, until } => {
+                tx.some_hashes_of_bank(number, until, after, HASHES_A_RUN)
+                    .await?
+            }
+        };
+        let Some(last) = hashes.last().map(|hash| hash.number) else {
+            return Ok(None);
+        };
+        let now = tx.last_number().await?;
+        let mut index = Index::new();
+        set_banks(&mut index, tx.banks_changed(0, now).await?)?;
+        for new in hashes {
             // What cannot be indexed is matched nowhere; `matcher` says so.
             if let Ok(hash) = new.hash {
                 let _ = index.insert(EntryId(new.number), BankNumber(new.bank_number), &hash);
             }
         }
-        Ok(index)
+        Ok(Some((index, last)))
     }
 }
 
-async fn record(app: &App, tx: &mut Tx, id: &SightingId, met: Vec<Met>) -> anyhow::Result<()> {
-    // The same search may be under way elsewhere: see what it found, or make it wait to see ours.
-    tx.lock_sighting(id).await?;
-    let Some(sighting) = tx.sighting(id).await? else {
-        return Ok(());
-    };
-    let mut closest: HashMap<u64, Met> = HashMap::new();
-    for met in met {
-        let known = closest.get(&met.hit.entry.0);
-        if known.is_none_or(|known| met.hit.distance < known.hit.distance) {
-            closest.insert(met.hit.entry.0, met);
+/// What each sighting meets, in their order, the closest first.
+fn meet(
+    index: &Index,
+    seen: &[SeenDigests],
+    frames: &[(SightingId, SeenFrame)],
+) -> BTreeMap<SightingId, Vec<Found>> {
+    let mut met: BTreeMap<SightingId, Vec<Found>> = BTreeMap::new();
+    let mut hits = Vec::new();
+    for SeenDigests { id, digests } in seen {
+        for (query, digest) in digests.hashes().iter().enumerate() {
+            index.lookup(digest, &mut hits);
+            for hit in hits.drain(..) {
+                met.entry(id.clone())
+                    .or_default()
+                    .push(Found { query, hit });
+            }
         }
     }
-    let mut matches = Vec::new();
-    for (number, met) in closest {
-        // The upload itself may have met it already, or an earlier run of this job.
-        if tx.is_match_known(id, number).await? {
-            continue;
-        }
-        let Some(hash) = tx
-            .hash(number)
-            .await?
-            .filter(|hash| hash.removed_at.is_none())
-        else {
-            continue;
-        };
-        let Some(bank) = tx.bank(&hash.bank_id).await? else {
-            continue;
-        };
-        matches.push(NewMatch {
-            id: tx.make(),
-            bank,
-            hash,
-            distance: met.hit.distance,
-            threshold: met.hit.threshold,
-            transform: Transform::Original,
-            frame: met.frame.as_ref().map(|frame| frame.frame),
-            quality: met.frame.as_ref().map(|frame| frame.quality),
-            rule: None,
-        });
+    let pictures: Vec<PdqHash> = frames.iter().map(|(_, frame)| PdqHash(frame.pdq)).collect();
+    let mut hits = Vec::new();
+    index.lookup_many(&pictures, &mut hits);
+    for (place, hit) in hits {
+        let (id, _) = &frames[place];
+        let before = frames[..place].iter().rposition(|(other, _)| other != id);
+        let first = before.map_or(0, |before| before + 1);
+        let query = scan::DIGESTS + place - first;
+        met.entry(id.clone())
+            .or_default()
+            .push(Found { query, hit });
     }
-    if matches.is_empty() {
-        return Ok(());
+    for found in met.values_mut() {
+        *found = closest(std::mem::take(found));
     }
-    matches.sort_by_key(|matching| (matching.distance, matching.hash.number));
-    let item = sighting.item();
-    let facts = scan::match_facts(&item, scan::media_facts(&sighting), &matches, tx.now);
-    let judgement = app.rules.judge(&facts);
-    let checked = scan::judge(sighting, item, matches, judgement, Vec::new());
-    app.metrics.matches.inc_by(checked.matches.len() as u64);
-    scan::record(tx, &Actor::System, &checked, true).await?;
-    Ok(())
+    met
 }

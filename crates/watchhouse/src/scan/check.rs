@@ -1,14 +1,13 @@
 //! Finding out: digests, decoding, looking up, judging.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use watchhouse_match::{Digests, Hash, Inspection, PdqHash, Transform};
 
+use super::explain::{Query, explain, select};
 use super::{Checked, NewMatch, Problem, Upload};
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::id::{EvidenceId, MatchId, SightingId};
+use crate::id::{EvidenceId, SightingId};
 use crate::matcher::Found;
 use crate::rules::{
     AccountFacts, BankFacts, DEFAULT_QUEUE, Facts, HashFacts, ItemFacts, Judgement, MatchFacts,
@@ -17,23 +16,14 @@ use crate::rules::{
 use crate::store::cases::CaseReason;
 use crate::store::items::NewItem;
 use crate::store::sightings::{SeenFrame, Sighting};
-use crate::store::{Store, banks::Bank};
 
 /// Where a person looks at what could not be checked.
 pub const UNCHECKED_QUEUE: &str = "unchecked";
 pub const UNCHECKED_PRIORITY: u32 = 40;
 
-/// Of one bank's hashes that a media meets, the closest are recorded: a list full of near-duplicates
-/// would otherwise make thousands of matches of one upload.
-const MATCHES_A_BANK: usize = 16;
-
-/// One picture that was looked up.
-#[derive(Clone, Copy)]
-struct Query {
-    frame: u32,
-    quality: u32,
-    transform: Transform,
-}
+/// The problem of media that was looked up while the index may have missed what is listed. It is looked up
+/// again later.
+pub(super) const INDEX_NOT_READY: &str = "index_not_ready";
 
 /// Finds out everything about an upload. What the rules want preserved is sealed when this returns.
 pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
@@ -54,17 +44,21 @@ pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
     let mut sighting = sighting_of(app, now, &item, &digests, &inspection);
     sighting.size_bytes = media.len() as u64;
 
-    let (pictures, queries) = pictures(&inspection, app.config.scan.turned);
     // Asked first: an index that is ready after a look-up may not have been before. What it knows is found
     // all the same, and preserved while there is something to preserve.
     if let Err(reason) = app.matcher.check_ready() {
         problems.push(Problem {
-            code: "index_not_ready".to_owned(),
+            code: INDEX_NOT_READY.to_owned(),
             text: reason.to_string(),
         });
     }
+    let (pictures, queries) = pictures(&inspection, app.config.scan.turned);
     let found = look_up(app, digests.hashes(), pictures).await?;
-    let (matches, more_matches) = explain(app, &found, &queries).await?;
+    let (found, more_matches) = select(found, &[]);
+    let mut matches = Vec::new();
+    if !found.is_empty() {
+        matches = explain(&mut app.store.read().await?, &found, &queries).await?;
+    }
 
     let facts = match_facts(&item, media_facts(&sighting), &matches, now);
     let judgement = app.rules.judge(&facts);
@@ -82,7 +76,7 @@ pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
 }
 
 /// Puts matches, judgement and problems together: the verdict, its reasons, and where a person looks.
-pub fn judge(
+pub(super) fn judge(
     mut sighting: Sighting,
     item: NewItem,
     mut matches: Vec<NewMatch>,
@@ -208,7 +202,8 @@ fn pictures(inspection: &Option<Inspection>, turned: bool) -> (Vec<PdqHash>, Vec
         .unzip()
 }
 
-async fn look_up(
+/// Looks hashes up in every bank, on a thread that may be kept busy.
+pub(super) async fn look_up(
     app: &App,
     digests: [Hash; 3],
     pictures: Vec<PdqHash>,
@@ -217,61 +212,8 @@ async fn look_up(
     Ok(tokio::task::spawn_blocking(move || app.matcher.lookup(&digests, &pictures)).await?)
 }
 
-/// Reads what the hits met. A hash that was removed since the look-up is no match any more.
-async fn explain(
-    app: &App,
-    found: &[Found],
-    queries: &[Query],
-) -> anyhow::Result<(Vec<NewMatch>, usize)> {
-    let mut matches = Vec::new();
-    let mut more = 0;
-    if found.is_empty() {
-        return Ok((matches, more));
-    }
-    let mut banks: HashMap<String, (Bank, usize)> = HashMap::new();
-    let mut tx = Store::read(&app.store).await?;
-    for found in found {
-        let number = found.hit.entry.0;
-        let Some(hash) = tx
-            .hash(number)
-            .await?
-            .filter(|hash| hash.removed_at.is_none())
-        else {
-            continue;
-        };
-        let key = hash.bank_id.to_string();
-        if !banks.contains_key(&key) {
-            let Some(bank) = tx.bank(&hash.bank_id).await? else {
-                continue;
-            };
-            banks.insert(key.clone(), (bank, 0));
-        }
-        let (bank, n_matches) = banks.get_mut(&key).expect("it was put there above");
-        *n_matches += 1;
-        if *n_matches > MATCHES_A_BANK {
-            more += 1;
-            continue;
-        }
-        // The three digests come first; see `Matcher::lookup`.
-        let query = found.query.checked_sub(3).map(|index| queries[index]);
-        let id: MatchId = app.ids.make(app.clock.now());
-        matches.push(NewMatch {
-            id,
-            bank: bank.clone(),
-            hash,
-            distance: found.hit.distance,
-            threshold: found.hit.threshold,
-            transform: query.map_or(Transform::Original, |query| query.transform),
-            frame: query.map(|query| query.frame),
-            quality: query.map(|query| query.quality),
-            rule: None,
-        });
-    }
-    Ok((matches, more))
-}
-
 /// What the rules are told of the media.
-pub fn media_facts(sighting: &Sighting) -> MediaFacts {
+pub(super) fn media_facts(sighting: &Sighting) -> MediaFacts {
     let best = sighting.frames.iter().map(|frame| frame.quality).max();
     MediaFacts {
         format: sighting.format.clone(),
@@ -290,7 +232,7 @@ fn percent(quality: u32) -> u8 {
 }
 
 /// What the rules are told.
-pub fn match_facts(
+pub(super) fn match_facts(
     item: &NewItem,
     media: MediaFacts,
     matches: &[NewMatch],

@@ -3,11 +3,13 @@
 
 use serde_json::json;
 
+use super::check::INDEX_NOT_READY;
 use super::{Checked, Recorded};
 use crate::hex;
 use crate::id::{CaseId, Name as _};
+use crate::jobs::look_again::LookAgain;
 use crate::outbox::{self, Event};
-use crate::store::cases::Subject;
+use crate::store::cases::{CaseReason, Subject};
 use crate::store::evidence::Evidence;
 use crate::store::items::Item;
 use crate::store::ledger::Actor;
@@ -24,6 +26,10 @@ pub async fn record(
 ) -> Result<Recorded> {
     if !is_past {
         tx.insert_sighting(&checked.sighting).await?;
+        let is_unready = |reason: &CaseReason| reason.code == INDEX_NOT_READY;
+        if checked.reasons.iter().any(is_unready) {
+            LookAgain::enqueue(tx, &checked.sighting.id).await?;
+        }
     }
     if checked.matches.is_empty() && checked.reasons.is_empty() {
         return Ok(Recorded {

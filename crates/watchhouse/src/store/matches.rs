@@ -36,6 +36,14 @@ pub struct ExplainedMatch {
     pub bank_name: String,
 }
 
+/// A match that has its row: what is needed to make no second one.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownMatch {
+    pub hash_number: u64,
+    pub bank_number: u32,
+    pub distance: u32,
+}
+
 impl ExplainedMatch {
     fn from_row(row: &Row) -> Result<ExplainedMatch> {
         let rule = row
@@ -78,8 +86,10 @@ const OF_CASE: &str = "
            h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
       FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
      WHERE m.case_id = $1 ORDER BY m.id DESC LIMIT 200";
-const IS_KNOWN: &str = "
-    SELECT COUNT(*) AS n FROM matches WHERE sighting_id = $1 AND hash_number = $2";
+const OF_SIGHTING: &str = "
+    SELECT m.hash_number, m.distance, b.number AS bank_number
+      FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
+     WHERE m.sighting_id = $1";
 
 impl Tx {
     pub async fn insert_match(&mut self, found: &Match) -> Result<()> {
@@ -114,15 +124,15 @@ impl Tx {
             .await
     }
 
-    /// True when this sighting was already found to match this hash.
-    pub async fn is_match_known(
-        &mut self,
-        sighting: &SightingId,
-        hash_number: u64,
-    ) -> Result<bool> {
-        Ok(self
-            .one(IS_KNOWN, args![sighting, hash_number], |row| row.int("n"))
-            .await?
-            > 0)
+    /// What this sighting was found to match before.
+    pub async fn matches_of_sighting(&mut self, sighting: &SightingId) -> Result<Vec<KnownMatch>> {
+        self.all(OF_SIGHTING, args![sighting], |row| {
+            Ok(KnownMatch {
+                hash_number: row.count("hash_number")?,
+                bank_number: row.small("bank_number")?,
+                distance: row.small("distance")?,
+            })
+        })
+        .await
     }
 }

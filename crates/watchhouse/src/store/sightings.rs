@@ -1,5 +1,7 @@
 //! Sightings: the hashes of every media ever scanned, kept without the media.
 
+use watchhouse_match::Digests;
+
 use crate::clock::Timestamp;
 use crate::id::SightingId;
 use crate::store::db::args;
@@ -60,6 +62,14 @@ impl Sighting {
         })
     }
 
+    pub fn digests(&self) -> Digests {
+        Digests {
+            sha256: self.sha256,
+            sha1: self.sha1,
+            md5: self.md5,
+        }
+    }
+
     /// What the platform said of the item, as far as a sighting keeps it.
     pub fn item(&self) -> NewItem {
         NewItem {
@@ -85,21 +95,19 @@ const BY_ID: &str = "
       FROM sightings WHERE id = $1";
 // Changes nothing, and on PostgreSQL keeps others who say the same waiting until the commit.
 const LOCK: &str = "UPDATE sightings SET verdict = verdict WHERE id = $1";
-const FRAMES: &str =
-    "SELECT frame, pdq, quality FROM sighting_frames WHERE sighting_id = $1 ORDER BY frame";
+const FRAMES: &str = "
+    SELECT frame, pdq, quality FROM sighting_frames WHERE sighting_id = $1 ORDER BY frame, pdq";
 const DIGESTS_AFTER: &str =
     "SELECT id, sha256, sha1, md5 FROM sightings WHERE id > $1 ORDER BY id LIMIT $2";
 const FRAMES_BETWEEN: &str = "
     SELECT sighting_id, frame, pdq, quality FROM sighting_frames
-     WHERE sighting_id > $1 AND sighting_id <= $2";
+     WHERE sighting_id > $1 AND sighting_id <= $2 ORDER BY sighting_id, frame, pdq";
 
 /// The digests of one sighting, for a search of the past.
 #[derive(Clone, Debug)]
 pub struct SeenDigests {
     pub id: SightingId,
-    pub sha256: [u8; 32],
-    pub sha1: [u8; 20],
-    pub md5: [u8; 16],
+    pub digests: Digests,
 }
 
 impl Tx {
@@ -153,15 +161,17 @@ impl Tx {
         self.all(DIGESTS_AFTER, args![after, limit], |row| {
             Ok(SeenDigests {
                 id: row.id("id")?,
-                sha256: row.array("sha256")?,
-                sha1: row.array("sha1")?,
-                md5: row.array("md5")?,
+                digests: Digests {
+                    sha256: row.array("sha256")?,
+                    sha1: row.array("sha1")?,
+                    md5: row.array("md5")?,
+                },
             })
         })
         .await
     }
 
-    /// The frames of sightings after `after`, up to and with `until`.
+    /// The frames of sightings after `after`, up to and with `until`, each sighting's as it has them.
     pub async fn frames_between(
         &mut self,
         after: &str,

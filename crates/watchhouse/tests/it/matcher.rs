@@ -99,6 +99,47 @@ async fn an_index_that_cannot_follow_the_banks_is_not_ready_and_everything_is_he
 }
 
 #[tokio::test]
+async fn what_was_scanned_while_the_index_was_stale_is_looked_up_again() {
+    let app = impatient().await;
+    let admin = app.admin();
+    admin.bank("list").await;
+    app.settle().await;
+    hide_changes(&app).await;
+    // Another node's hash, which was searched for in the past before these came.
+    let (picture, file) = (make::picture(1), make::noise(1_000));
+    let listed = make::pdq(&picture);
+    insert_hash(&app, "pdq", &listed).await;
+    let scan = admin.scan("post-1", picture).await.expect(200);
+    let undecodable = admin.scan("post-2", file).await.expect(200);
+    assert_eq!(scan["verdict"], "hold");
+    assert_eq!(scan["matches"], json!([]));
+    app.advance(Duration::from_mins(1));
+    app.settle().await;
+    assert_eq!(app.count("matches").await, 0);
+    assert_eq!(app.count("jobs WHERE name = 'look_again'").await, 2);
+
+    show_changes(&app, 1).await;
+    app.advance(Duration::from_mins(1));
+    app.settle().await;
+
+    let case = case_of(&admin, &scan).await;
+    assert_eq!(case["matches"].as_array().unwrap().len(), 1);
+    assert_eq!(case["matches"][0]["distance"], 0);
+    assert_eq!(case["matches"][0]["hash"]["value"], listed.as_str());
+    assert_eq!(case["queue"], "known-media");
+    let codes: Vec<_> = case["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|reason| reason["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["index_not_ready", "rule"]);
+    let case = case_of(&admin, &undecodable).await;
+    assert_eq!(case["matches"], json!([]));
+    assert_eq!(app.count("jobs WHERE name = 'look_again'").await, 0);
+}
+
+#[tokio::test]
 async fn a_hash_that_cannot_be_indexed_does_not_keep_the_others_out() {
     let app = TestApp::new().await;
     let admin = app.admin();

@@ -1,6 +1,6 @@
 //! The past: a hash that is listed today finds yesterday's upload.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use watchhouse::hex;
@@ -289,6 +289,125 @@ async fn the_past_is_searched_to_its_end() {
         .collect();
     found.sort_unstable();
     assert_eq!(found, like);
+}
+
+#[tokio::test]
+async fn a_search_that_is_cut_short_leaves_the_rest_to_another() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let value = make::pdq(&make::picture(1));
+    let bank = admin.bank("list").await;
+    admin.add_pdq(&bank, &value).await;
+    app.settle().await;
+    const SEEN: usize = 600;
+    let like = [0, 7, 249, 250, SEEN - 1];
+    let mut tx = app.app.store.begin().await.unwrap();
+    for n in 0..SEEN {
+        let far = if like.contains(&n) { 3 } else { 100 };
+        let picture = make::pdq_near(&value, far).parse().unwrap();
+        let id: SightingId = tx.make();
+        let sighting = sighting(id, n, picture, tx.now);
+        tx.insert_sighting(&sighting).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let everything = Hashes::Added {
+        since: 0,
+        until: 1_000,
+    };
+
+    let mut found = Vec::new();
+    let mut left = Some(SearchSightings::through_all(everything));
+    while let Some(search) = left {
+        // Its time is over before it begins.
+        left = search.search(&app.app, Instant::now()).await.unwrap();
+        found.push(app.count("matches").await);
+    }
+
+    // Each find ends a run, and so do a stride without one, the end of the past and the end of the list.
+    assert_eq!(found, [1, 2, 3, 4, 4, 5, 5, 5]);
+}
+
+#[tokio::test]
+async fn a_banks_hashes_are_read_in_pieces_each_one_once() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let value = make::pdq(&make::picture(1));
+    let (bank, other) = (admin.bank("list").await, admin.bank("other").await);
+    let mut numbers = Vec::new();
+    for n in 0..5 {
+        admin.add_pdq(&other, &make::pdq_near(&value, n)).await;
+        let digests = Digests::of(&[n as u8]);
+        for hash in [
+            admin.add_pdq(&bank, &make::pdq_near(&value, n)).await,
+            admin
+                .add_hash(&bank, "md5", &hex::encode(&digests.md5))
+                .await,
+        ] {
+            numbers.push(hash[4..].parse::<u64>().unwrap());
+        }
+    }
+    let (removed, newest) = (numbers.remove(3), numbers.pop().unwrap());
+    let path = format!("/api/v1/banks/{bank}/hashes/hsh_{removed}");
+    admin.delete(&path).await.expect(204);
+
+    let mut tx = app.app.store.read().await.unwrap();
+    let (mut of_bank, mut after) = (Vec::new(), 0);
+    loop {
+        let some = tx.some_hashes_of_bank(1, newest - 1, after, 3).await;
+        let some = some.unwrap();
+        let Some(last) = some.last() else { break };
+        after = last.number;
+        assert!(some.len() <= 3 && some.iter().all(|hash| hash.bank_number == 1));
+        of_bank.extend(some.iter().map(|hash| hash.number));
+    }
+
+    of_bank.sort_unstable();
+    assert_eq!(of_bank, numbers);
+    let since = numbers[1];
+    let added = tx.some_hashes_added(since, newest, 4).await.unwrap();
+    let added: Vec<u64> = added.iter().map(|hash| hash.number).collect();
+    let mut expected: Vec<u64> = (since + 1..=newest).filter(|n| *n != removed).collect();
+    expected.truncate(4);
+    assert_eq!(added, expected);
+}
+
+#[tokio::test]
+async fn of_a_list_full_of_near_copies_the_closest_sixteen_are_found_in_the_past() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    let value = make::pdq(&media);
+    admin.scan("post-1", media).await.expect(200);
+    let bank = admin.bank("list").await;
+    let near = (1..=20).map(|far| json!({ "kind": "pdq", "value": make::pdq_near(&value, far) }));
+    let path = format!("/api/v1/banks/{bank}/hashes");
+    let near = json!({ "hashes": near.collect::<Vec<_>>() });
+    admin.post(&path, near).await.expect(201);
+    app.settle().await;
+
+    let distances = async || {
+        let item = item(&admin, "post-1").await;
+        let matches = item["matches"].as_array().unwrap().iter();
+        let mut distances: Vec<u64> = matches
+            .map(|found| found["distance"].as_u64().unwrap())
+            .collect();
+        distances.sort_unstable();
+        distances
+    };
+    assert_eq!(distances().await, (1..=16).collect::<Vec<_>>());
+    assert_eq!(app.recorded("scan.matched").await[0]["more_matches"], 4);
+    // Searched for once more, and there is nothing new in it.
+    for is_enabled in [false, true] {
+        let bank = format!("/api/v1/banks/{bank}");
+        let change = json!({ "is_enabled": is_enabled });
+        admin.patch(&bank, change).await.expect(200);
+    }
+    app.settle().await;
+    assert_eq!(distances().await.len(), 16);
+    // What is closer than all of them is.
+    admin.add_pdq(&bank, &value).await;
+    app.settle().await;
+    assert_eq!(distances().await, (0..=16).collect::<Vec<_>>());
 }
 
 #[tokio::test]
