@@ -10,10 +10,10 @@ use crate::app::{TestApp, is_postgres, run_sql};
 use crate::client::Client;
 use crate::make;
 
-/// A server whose index counts as stale after a second.
+/// A server whose index counts as stale after two seconds.
 async fn impatient() -> TestApp {
     TestApp::with(|config| {
-        config.banks.max_lag_seconds = 1;
+        config.banks.max_lag_seconds = 2;
         config.banks.poll_milliseconds = 20;
     })
     .await
