@@ -131,6 +131,7 @@ CREATE TABLE cases (
     priority     BIGINT NOT NULL,
     opened_at    BIGINT NOT NULL,
     changed_at   BIGINT NOT NULL,
+    version      BIGINT NOT NULL,
     claimed_by   TEXT   REFERENCES api_keys (id),
     claimed_at   BIGINT,
     lease_until  BIGINT,
@@ -175,13 +176,14 @@ CREATE INDEX matches_case ON matches (case_id);
 CREATE UNIQUE INDEX matches_once ON matches (sighting_id, hash_number);
 
 CREATE TABLE decisions (
-    id         TEXT   NOT NULL PRIMARY KEY,
-    case_id    TEXT   NOT NULL REFERENCES cases (id),
-    policy     TEXT   NOT NULL,
-    outcome    TEXT   NOT NULL CHECK (outcome IN ('violation', 'no_violation')),
-    reasons    TEXT   NOT NULL,
-    decided_by TEXT   NOT NULL REFERENCES api_keys (id),
-    decided_at BIGINT NOT NULL
+    id           TEXT   NOT NULL PRIMARY KEY,
+    case_id      TEXT   NOT NULL REFERENCES cases (id),
+    case_version BIGINT NOT NULL,
+    policy       TEXT   NOT NULL,
+    outcome      TEXT   NOT NULL CHECK (outcome IN ('violation', 'no_violation')),
+    reasons      TEXT   NOT NULL,
+    decided_by   TEXT   NOT NULL REFERENCES api_keys (id),
+    decided_at   BIGINT NOT NULL
 );
 CREATE INDEX decisions_case ON decisions (case_id);
 

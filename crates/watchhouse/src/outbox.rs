@@ -19,6 +19,8 @@ use crate::store::{Result, Tx};
 pub enum Event {
     #[serde(rename = "case.opened")]
     CaseOpened,
+    #[serde(rename = "case.changed")]
+    CaseChanged,
     #[serde(rename = "case.decided")]
     CaseDecided,
     #[serde(rename = "action.requested")]
@@ -29,6 +31,7 @@ impl Event {
     pub fn as_str(self) -> &'static str {
         match self {
             Event::CaseOpened => "case.opened",
+            Event::CaseChanged => "case.changed",
             Event::CaseDecided => "case.decided",
             Event::ActionRequested => "action.requested",
         }

@@ -90,12 +90,14 @@ async fn carry_through(
     reviewer: &Api,
     platform: &Platform,
     (case, post, file_name): (String, String, String),
-    decision: Value,
+    mut decision: Value,
     expected: State,
 ) -> anyhow::Result<Deed> {
-    reviewer
+    let claimed = reviewer
         .post(&format!("/cases/{case}/claim"), json!({}))
         .await?;
+    // Refused if anything has joined the case by then: nobody decides what nobody has seen.
+    decision["case_version"] = claimed["version"].clone();
     let decided = reviewer
         .post(&format!("/cases/{case}/decisions"), decision)
         .await?;

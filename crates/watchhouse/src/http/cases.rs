@@ -33,6 +33,9 @@ pub struct Case {
     subject: SubjectOfCase,
     opened_at: Timestamp,
     changed_at: Timestamp,
+    /// 1 at first, and one more whenever something joins the case: matches, reasons, evidence. Claims
+    /// leave it as it is. A decision names the version that it is about.
+    version: u32,
     decided_at: Option<Timestamp>,
     /// Who has it now; null when nobody has.
     claim: Option<Claim>,
@@ -99,6 +102,7 @@ impl Case {
             },
             opened_at: case.opened_at,
             changed_at: case.changed_at,
+            version: case.version,
             decided_at: case.decided_at,
             id: case.id,
         }
@@ -266,8 +270,29 @@ pub async fn release_case(
     Ok(Json(case))
 }
 
+/// Why the caller cannot decide this case as it was at `version`.
+pub fn not_decidable(
+    case: &store::cases::Case,
+    caller: &Caller,
+    now: Timestamp,
+    version: u32,
+) -> ApiError {
+    let has_it = |claim: &store::cases::Claim| claim.by == caller.key_id;
+    if !case.claim_at(now).is_some_and(has_it) {
+        return not_had(case, caller, now);
+    }
+    conflict(
+        "case_changed",
+        format!(
+            "the decision is about version {version} of this case, and it is at version {} now: read \
+             it again, then decide again",
+            case.version
+        ),
+    )
+}
+
 /// Why the caller does not have this case.
-pub fn not_had(case: &store::cases::Case, caller: &Caller, now: Timestamp) -> ApiError {
+fn not_had(case: &store::cases::Case, caller: &Caller, now: Timestamp) -> ApiError {
     if case.state == CaseState::Decided {
         return conflict("case_decided", "this case is decided already");
     }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::actions::Action;
-use super::cases::not_had;
+use super::cases::not_decidable;
 use super::error::{ApiResult, invalid, not_found};
 use super::extract::{Creation, Listed, PageQuery, Params, Path, page};
 use crate::app::App;
@@ -47,6 +47,10 @@ const ACTION_KINDS: [&str; 12] = [
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewDecision {
+    /// The case's `version` that was looked at. If something has joined the case since, the decision is
+    /// refused with `case_changed`: read the case again, then decide again.
+    #[schema(example = 1)]
+    case_version: u32,
     /// The platform's name of the policy that was applied.
     #[schema(example = "known-media")]
     policy: String,
@@ -76,6 +80,8 @@ pub struct NewAction {
 pub struct Decision {
     id: DecisionId,
     case: CaseId,
+    /// The case's version that was decided.
+    case_version: u32,
     policy: String,
     outcome: Outcome,
     reasons: String,
@@ -95,6 +101,7 @@ impl Decision {
         Ok(Decision {
             id: decision.id,
             case: decision.case_id,
+            case_version: decision.case_version,
             policy: decision.policy,
             outcome: decision.outcome,
             reasons: decision.reasons,
@@ -108,7 +115,8 @@ impl Decision {
 
 /// Decide a case.
 ///
-/// Needs the caller's own live claim. Closes the case and tells the platform what to do.
+/// Needs the caller's own live claim, and the case's version that the caller looked at. Closes the case
+/// and tells the platform what to do.
 #[utoipa::path(post, path = "/cases/{id}/decisions", tag = "decisions",
     params(("id" = CaseId, Path)), request_body = NewDecision,
     responses((status = 201, body = Decision)))]
@@ -129,13 +137,14 @@ pub async fn create_decision(
         return Ok(answer);
     }
     let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
-    if !tx.close_case(&id, &caller.key_id).await? {
+    if !tx.close_case(&id, &caller.key_id, new.case_version).await? {
         let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
-        return Err(not_had(&case, &caller, tx.now));
+        return Err(not_decidable(&case, &caller, tx.now, new.case_version));
     }
     let decision = store::decisions::Decision {
         id: tx.make(),
         case_id: id,
+        case_version: new.case_version,
         policy: new.policy,
         outcome: new.outcome,
         reasons: new.reasons,
@@ -147,6 +156,7 @@ pub async fn create_decision(
     let details = json!({
         "decision": decision.id.as_str(),
         "case": decision.case_id.as_str(),
+        "case_version": decision.case_version,
         "policy": decision.policy,
         "outcome": decision.outcome.as_str(),
         "reasons": decision.reasons,

@@ -6,10 +6,10 @@ use serde_json::json;
 use super::check::INDEX_NOT_READY;
 use super::{Checked, Recorded};
 use crate::hex;
-use crate::id::{CaseId, Name as _};
+use crate::id::Name as _;
 use crate::jobs::look_again::LookAgain;
 use crate::outbox::{self, Event};
-use crate::store::cases::{CaseReason, Subject};
+use crate::store::cases::{CaseReason, Joined, Subject};
 use crate::store::evidence::Evidence;
 use crate::store::items::Item;
 use crate::store::ledger::Actor;
@@ -53,7 +53,7 @@ pub async fn record(
             id: matching.id.clone(),
             sighting_id: checked.sighting.id.clone(),
             item_id: item.id.clone(),
-            case_id: case.as_ref().map(|(id, _)| id.clone()),
+            case_id: case.as_ref().map(|case| case.id.clone()),
             hash_number: matching.hash.number,
             distance: matching.distance,
             threshold: matching.threshold,
@@ -65,18 +65,16 @@ pub async fn record(
         };
         tx.insert_match(&found).await?;
     }
-    record_scan(tx, actor, checked, &item, case.as_ref().map(|(id, _)| id)).await?;
-    if let Some((id, is_new)) = &case {
-        tx.add_case_reasons(id, &checked.reasons).await?;
-        if *is_new {
-            announce_case(tx, checked, &item, id).await?;
-        }
+    record_scan(tx, actor, checked, &item, case.as_ref()).await?;
+    if let Some(case) = &case {
+        tx.add_case_reasons(&case.id, &checked.reasons).await?;
+        announce_case(tx, checked, &item, case).await?;
         if let Some((evidence_id, blob)) = &checked.evidence {
             let evidence = Evidence {
                 id: evidence_id.clone(),
                 item_id: item.id.clone(),
                 sighting_id: checked.sighting.id.clone(),
-                case_id: id.clone(),
+                case_id: case.id.clone(),
                 sha256: checked.sighting.sha256,
                 size_bytes: checked.sighting.size_bytes,
                 blob: blob.clone(),
@@ -85,7 +83,7 @@ pub async fn record(
             tx.insert_evidence(&evidence).await?;
             let details = json!({
                 "evidence": evidence.id.as_str(),
-                "case": id.as_str(),
+                "case": case.id.as_str(),
                 "sha256": hex::encode(&evidence.sha256),
                 "size_bytes": evidence.size_bytes,
             });
@@ -95,28 +93,23 @@ pub async fn record(
     }
     Ok(Recorded {
         item: Some(item),
-        case: case.map(|(id, _)| id),
+        case: case.map(|case| case.id),
     })
 }
 
-async fn open_case(
-    tx: &mut Tx,
-    checked: &Checked,
-    item: &Item,
-    queue: &str,
-) -> Result<(CaseId, bool)> {
+async fn open_case(tx: &mut Tx, checked: &Checked, item: &Item, queue: &str) -> Result<Joined> {
     let subject = Subject::Item(item.id.clone());
-    let (id, is_new) = tx.ensure_case(&subject, queue, checked.priority).await?;
-    if is_new {
+    let case = tx.ensure_case(&subject, queue, checked.priority).await?;
+    if case.is_new() {
         let details = json!({
-            "case": id.as_str(),
+            "case": case.id.as_str(),
             "item": item.id.as_str(),
-            "queue": queue,
-            "priority": checked.priority,
+            "queue": case.queue,
+            "priority": case.priority,
         });
         tx.record(&Actor::System, "case.opened", details).await?;
     }
-    Ok((id, is_new))
+    Ok(case)
 }
 
 async fn record_scan(
@@ -124,7 +117,7 @@ async fn record_scan(
     actor: &Actor,
     checked: &Checked,
     item: &Item,
-    case: Option<&CaseId>,
+    case: Option<&Joined>,
 ) -> Result<()> {
     let kind = if checked.matches.is_empty() {
         "scan.unmatched"
@@ -164,24 +157,31 @@ async fn record_scan(
         "reasons": reasons,
         "matches": matches,
         "more_matches": checked.more_matches,
-        "case": case.map(|id| id.as_str()),
+        "case": case.map(|case| case.id.as_str()),
+        "case_version": case.map(|case| case.version),
     });
     tx.record(actor, kind, details).await?;
     Ok(())
 }
 
-async fn announce_case(tx: &mut Tx, checked: &Checked, item: &Item, id: &CaseId) -> Result<()> {
+async fn announce_case(tx: &mut Tx, checked: &Checked, item: &Item, case: &Joined) -> Result<()> {
     let account = match &item.account_id {
         Some(account) => tx.account(account).await?,
         None => None,
     };
     let data = json!({
-        "case": id.as_str(),
-        "queue": checked.queue,
-        "priority": checked.priority,
+        "case": case.id.as_str(),
+        "version": case.version,
+        "queue": case.queue,
+        "priority": case.priority,
         "verdict": checked.verdict.as_str(),
         "item": outbox::item_json(item),
         "account": account.as_ref().map(outbox::account_json),
     });
-    outbox::announce(tx, Event::CaseOpened, data).await
+    let event = if case.is_new() {
+        Event::CaseOpened
+    } else {
+        Event::CaseChanged
+    };
+    outbox::announce(tx, event, data).await
 }

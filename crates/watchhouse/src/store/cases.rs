@@ -21,6 +21,8 @@ pub struct Case {
     pub priority: u32,
     pub opened_at: Timestamp,
     pub changed_at: Timestamp,
+    /// 1 when it is opened, and one more whenever something joins it.
+    pub version: u32,
     /// The last claim; it may have lapsed. See `claim_at`.
     pub claim: Option<Claim>,
     pub decided_at: Option<Timestamp>,
@@ -49,6 +51,22 @@ pub struct Claim {
     pub by_name: String,
     pub since: Timestamp,
     pub until: Timestamp,
+}
+
+/// A case that something has just opened or joined, as it is now.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    pub id: CaseId,
+    pub queue: String,
+    pub priority: u32,
+    pub version: u32,
+}
+
+impl Joined {
+    /// True when it was opened, false when it was open.
+    pub fn is_new(&self) -> bool {
+        self.version == 1
+    }
 }
 
 /// How a claim came about.
@@ -130,6 +148,7 @@ impl Case {
             priority: row.small("priority")?,
             opened_at: row.time("opened_at")?,
             changed_at: row.time("changed_at")?,
+            version: row.small("version")?,
             claim,
             decided_at: row.optional_time("decided_at")?,
         })
@@ -137,25 +156,27 @@ impl Case {
 }
 
 const OPEN: &str = "
-    INSERT INTO cases (id, state, subject_kind, subject_id, queue, priority, opened_at, changed_at)
-    VALUES ($1, 'open', $2, $3, $4, $5, $6, $6)
+    INSERT INTO cases (id, state, subject_kind, subject_id, queue, priority, opened_at, changed_at,
+                       version)
+    VALUES ($1, 'open', $2, $3, $4, $5, $6, $6, 1)
     ON CONFLICT (subject_kind, subject_id) WHERE state = 'open' DO NOTHING";
 // A case only ever rises: a second, weaker reason does not push it down.
 const JOIN: &str = "
     UPDATE cases SET queue = CASE WHEN $4 > priority THEN $3 ELSE queue END,
                      priority = CASE WHEN $4 > priority THEN $4 ELSE priority END,
-                     changed_at = $5
+                     changed_at = $5,
+                     version = version + 1
      WHERE subject_kind = $1 AND subject_id = $2 AND state = 'open'
-    RETURNING id";
+    RETURNING id, queue, priority, version";
 const BY_ID: &str = "
     SELECT c.id, c.state, c.subject_kind, c.subject_id, c.queue, c.priority, c.opened_at,
-           c.changed_at, c.claimed_by, c.claimed_at, c.lease_until, c.decided_at,
-           k.name AS claimed_by_name
+           c.changed_at, c.version, c.claimed_by, c.claimed_at, c.lease_until,
+           c.decided_at, k.name AS claimed_by_name
       FROM cases c LEFT JOIN api_keys k ON k.id = c.claimed_by WHERE c.id = $1";
 const LIST: &str = "
     SELECT c.id, c.state, c.subject_kind, c.subject_id, c.queue, c.priority, c.opened_at,
-           c.changed_at, c.claimed_by, c.claimed_at, c.lease_until, c.decided_at,
-           k.name AS claimed_by_name
+           c.changed_at, c.version, c.claimed_by, c.claimed_at, c.lease_until,
+           c.decided_at, k.name AS claimed_by_name
       FROM cases c LEFT JOIN api_keys k ON k.id = c.claimed_by
      WHERE (CAST($1 AS TEXT) IS NULL OR c.id < $1)
        AND (CAST($3 AS TEXT) IS NULL OR c.state = $3)
@@ -184,7 +205,7 @@ const RELEASE: &str = "
      WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
 const DECIDE: &str = "
     UPDATE cases SET state = 'decided', decided_at = $3, changed_at = $3
-     WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
+     WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3 AND version = $4";
 const COUNT_OPEN: &str = "SELECT COUNT(*) AS n FROM cases WHERE state = 'open'";
 
 /// Each one fails only if somebody opens a case in one moment and decides it in the next.
@@ -202,23 +223,36 @@ pub struct CaseFilter {
 }
 
 impl Tx {
-    /// Opens a case on a subject, or joins the one that is open. True when it was opened.
+    /// Opens a case on a subject, or joins the one that is open.
     pub async fn ensure_case(
         &mut self,
         subject: &Subject,
         queue: &str,
         priority: u32,
-    ) -> Result<(CaseId, bool)> {
+    ) -> Result<Joined> {
         let id: CaseId = self.make();
         let now = self.now;
         for _ in 0..ENSURE_TRIES {
             let args = args![&id, subject.kind(), subject.id(), queue, priority, now];
             if self.execute(OPEN, args).await? == 1 {
-                return Ok((id, true));
+                return Ok(Joined {
+                    id,
+                    queue: queue.to_owned(),
+                    priority,
+                    version: 1,
+                });
             }
             let args = args![subject.kind(), subject.id(), queue, priority, now];
-            if let Some(id) = self.optional(JOIN, args, |row| row.id("id")).await? {
-                return Ok((id, false));
+            let joined = self.optional(JOIN, args, |row| {
+                Ok(Joined {
+                    id: row.id("id")?,
+                    queue: row.text("queue")?,
+                    priority: row.small("priority")?,
+                    version: row.small("version")?,
+                })
+            });
+            if let Some(joined) = joined.await? {
+                return Ok(joined);
             }
             // It was decided between the two statements: open a new one.
         }
@@ -306,10 +340,11 @@ impl Tx {
         Ok(self.execute(RELEASE, args![id, by, now]).await? == 1)
     }
 
-    /// Closes a case that `by` has at this moment. Of two who try at once, one gets true.
-    pub async fn close_case(&mut self, id: &CaseId, by: &KeyId) -> Result<bool> {
+    /// Closes a case that `by` has at this moment and that nothing has joined since `version`. Of two
+    /// who try at once, one gets true.
+    pub async fn close_case(&mut self, id: &CaseId, by: &KeyId, version: u32) -> Result<bool> {
         let now = self.now;
-        Ok(self.execute(DECIDE, args![id, by, now]).await? == 1)
+        Ok(self.execute(DECIDE, args![id, by, now, version]).await? == 1)
     }
 
     pub async fn open_case_count(&mut self) -> Result<u64> {

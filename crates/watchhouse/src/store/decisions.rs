@@ -10,6 +10,8 @@ use crate::store::{Result, Row, Tx};
 pub struct Decision {
     pub id: DecisionId,
     pub case_id: CaseId,
+    /// The case's version that was decided: what there was to know of it.
+    pub case_version: u32,
     /// The platform's name of the policy.
     pub policy: String,
     pub outcome: Outcome,
@@ -56,6 +58,7 @@ impl Decision {
         Ok(Decision {
             id: row.id("id")?,
             case_id: row.id("case_id")?,
+            case_version: row.small("case_version")?,
             policy: row.text("policy")?,
             outcome: row.parsed("outcome")?,
             reasons: row.text("reasons")?,
@@ -67,19 +70,20 @@ impl Decision {
 }
 
 const INSERT: &str = "
-    INSERT INTO decisions (id, case_id, policy, outcome, reasons, decided_by, decided_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT INTO decisions (id, case_id, case_version, policy, outcome, reasons, decided_by,
+                           decided_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 const BY_ID: &str = "
-    SELECT d.id, d.case_id, d.policy, d.outcome, d.reasons, d.decided_by, d.decided_at,
-           k.name AS decided_by_name
+    SELECT d.id, d.case_id, d.case_version, d.policy, d.outcome, d.reasons, d.decided_by,
+           d.decided_at, k.name AS decided_by_name
       FROM decisions d JOIN api_keys k ON k.id = d.decided_by WHERE d.id = $1";
 const OF_CASE: &str = "
-    SELECT d.id, d.case_id, d.policy, d.outcome, d.reasons, d.decided_by, d.decided_at,
-           k.name AS decided_by_name
+    SELECT d.id, d.case_id, d.case_version, d.policy, d.outcome, d.reasons, d.decided_by,
+           d.decided_at, k.name AS decided_by_name
       FROM decisions d JOIN api_keys k ON k.id = d.decided_by WHERE d.case_id = $1 ORDER BY d.id";
 const LIST: &str = "
-    SELECT d.id, d.case_id, d.policy, d.outcome, d.reasons, d.decided_by, d.decided_at,
-           k.name AS decided_by_name
+    SELECT d.id, d.case_id, d.case_version, d.policy, d.outcome, d.reasons, d.decided_by,
+           d.decided_at, k.name AS decided_by_name
       FROM decisions d JOIN api_keys k ON k.id = d.decided_by
      WHERE CAST($1 AS TEXT) IS NULL OR d.id < $1 ORDER BY d.id DESC LIMIT $2";
 
@@ -88,6 +92,7 @@ impl Tx {
         let args = args![
             &decision.id,
             &decision.case_id,
+            decision.case_version,
             &decision.policy,
             decision.outcome.as_str(),
             &decision.reasons,

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
+use crate::client::Client;
 use crate::make;
 
 #[tokio::test]
@@ -30,6 +31,7 @@ async fn a_case_shows_everything_about_its_subject() {
         "subject": { "kind": "item", "id": scan["item"]["id"] },
         "opened_at": "2026-01-01T00:00:00Z",
         "changed_at": "2026-01-01T00:00:00Z",
+        "version": 1,
         "decided_at": null,
         "claim": null,
         "item": item["data"][0],
@@ -298,7 +300,7 @@ async fn a_claim_that_goes_from_hand_to_hand_leaves_an_entry_each_time() {
     let id = &app.admin().case("post-1").await;
     let ann = app.client("Ann", &["cases:decide"]).await;
     let ben = app.client("Ben", &["cases:decide"]).await;
-    let grab = async |client: &crate::client::Client| {
+    let grab = async |client: &Client| {
         let mut claims = 0;
         while claims < 10 {
             let answer = client.claim(id).await;
@@ -370,6 +372,49 @@ async fn a_case_rises_with_a_graver_reason_and_never_falls() {
 }
 
 #[tokio::test]
+async fn a_case_has_a_new_version_when_something_joins_it_and_only_then() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let id = admin.case("post-1").await;
+    let path = format!("/api/v1/cases/{id}");
+
+    assert_eq!(admin.claim(&id).await.expect(200)["version"], 1);
+    app.advance(Duration::from_secs(60));
+    assert_eq!(admin.claim(&id).await.expect(200)["version"], 1);
+    let released = admin.post(&format!("{path}/release"), json!({})).await;
+    assert_eq!(released.expect(200)["version"], 1);
+    admin.case("post-2").await;
+    assert_eq!(admin.get(&path).await.expect(200)["version"], 1);
+
+    assert_eq!(admin.case("post-1").await, id);
+
+    let case = admin.get(&path).await.expect(200);
+    assert_eq!(case["version"], 2);
+    assert_eq!(case["changed_at"], "2026-01-01T00:01:00Z");
+    assert_eq!(case["reasons"].as_array().unwrap().len(), 2);
+    let listed = admin.get("/api/v1/cases").await.expect(200);
+    assert_eq!(listed["data"][1]["version"], 2);
+    let scans = app.recorded("scan.unmatched").await;
+    let versions: Vec<_> = scans.iter().map(|scan| &scan["case_version"]).collect();
+    assert_eq!(versions, [1, 1, 2]);
+}
+
+#[tokio::test]
+async fn scans_that_join_a_case_at_once_are_all_counted() {
+    let app = TestApp::new().await;
+    let admin = &app.admin();
+    let id = admin.case("post-1").await;
+
+    let scans = join_all((0..20).map(|_| admin.scan("post-1", "no picture"))).await;
+
+    for scan in scans {
+        assert_eq!(scan.expect(200)["case"], id);
+    }
+    let case = admin.get(&format!("/api/v1/cases/{id}")).await.expect(200);
+    assert_eq!(case["version"], 21);
+}
+
+#[tokio::test]
 async fn scans_go_on_while_their_case_is_decided() {
     let app = TestApp::new().await;
     let admin = &app.admin();
@@ -378,19 +423,42 @@ async fn scans_go_on_while_their_case_is_decided() {
         let id = &admin.case("post-1").await;
         admin.claim(id).await.expect(200);
         let (decision, scans) = tokio::join!(
-            admin.decide(id, no_violation()),
+            decide_what_is_there(admin, id),
             join_all((0..5).map(|_| admin.scan("post-1", "no picture")))
         );
-        decision.expect(201);
         assert!(decided.insert(id.clone()), "{id} was decided before");
         for scan in scans {
             assert_eq!(scan.expect(200)["verdict"], "hold");
         }
+        let case = admin.get(&format!("/api/v1/cases/{id}")).await.expect(200);
+        assert_eq!(case["version"], decision["case_version"]);
+        assert_eq!(
+            case["reasons"].as_array().unwrap().len() as u64,
+            decision["case_version"].as_u64().unwrap(),
+            "nothing joined it that was not decided"
+        );
     }
     let open = admin.ids("/api/v1/cases?state=open").await;
     assert!(open.len() <= 1, "{open:?}");
 }
 
+/// Reads and decides, again and again, until nothing has come in between.
+async fn decide_what_is_there(reviewer: &Client, id: &str) -> Value {
+    loop {
+        let case = reviewer
+            .get(&format!("/api/v1/cases/{id}"))
+            .await
+            .expect(200);
+        let mut decision = no_violation();
+        decision["case_version"] = case["version"].clone();
+        let answer = reviewer.decide(id, decision).await;
+        if answer.status == 201 {
+            return answer.json();
+        }
+        answer.expect_problem(409, "case_changed");
+    }
+}
+
 fn no_violation() -> Value {
-    json!({ "policy": "known-media", "outcome": "no_violation", "reasons": "harmless" })
+    json!({ "case_version": 1, "policy": "known-media", "outcome": "no_violation", "reasons": "harmless" })
 }

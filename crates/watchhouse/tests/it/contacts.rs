@@ -43,6 +43,7 @@ async fn a_server_contacts_only_whom_it_was_told_to() {
         .await
         .expect(200);
     let decision = json!({
+        "case_version": 1,
         "policy": "known-media",
         "outcome": "violation",
         "reasons": "it is listed",

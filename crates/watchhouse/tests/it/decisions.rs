@@ -20,6 +20,7 @@ async fn a_decision_is_shown_wherever_it_belongs() {
         .decide(
             &id,
             json!({
+                "case_version": 1,
                 "policy": "house/rules-1.2",
                 "outcome": "violation",
                 "reasons": "it was not a picture",
@@ -51,6 +52,7 @@ async fn a_decision_is_shown_wherever_it_belongs() {
     let expected = json!({
         "id": decision["id"],
         "case": id,
+        "case_version": 1,
         "policy": "house/rules-1.2",
         "outcome": "violation",
         "reasons": "it was not a picture",
@@ -161,6 +163,61 @@ async fn who_has_not_the_case_cannot_decide_it() {
     reader.claim(&id).await.expect_problem(403, "scope_missing");
 
     assert_eq!(app.left().await, before);
+    assert!(admin.ids("/api/v1/decisions").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_joined_a_case_after_the_look_is_not_decided_unseen() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    let bank = admin.bank("list").await;
+    admin.add_pdq(&bank, &make::pdq(&media)).await;
+    let id = admin.case("post-1").await;
+    let looked_at = admin.claim(&id).await.expect(200);
+    admin.scan("post-1", media).await.expect(200);
+    let before = app.left().await;
+    let path = format!("/api/v1/cases/{id}/decisions");
+
+    let mut decision = json!({ "case_version": looked_at["version"], "policy": "known-media",
+        "outcome": "no_violation", "reasons": "it is no picture" });
+    let refused = admin.post_once("d-1", &path, decision.clone()).await;
+
+    let problem = refused.expect_problem(409, "case_changed");
+    assert_eq!(
+        problem["detail"],
+        "the decision is about version 1 of this case, and it is at version 2 now: read it again, \
+         then decide again"
+    );
+    assert_eq!(app.left().await, before, "nothing is half done");
+    let case = admin.get(&format!("/api/v1/cases/{id}")).await.expect(200);
+    assert_eq!(case["state"], "open");
+    assert_eq!(case["claim"], looked_at["claim"]);
+    assert_eq!(case["matches"].as_array().unwrap().len(), 1);
+    // Read again, decided again: the key of what was refused is still free.
+    decision["case_version"] = case["version"].clone();
+    decision["outcome"] = json!("violation");
+    let decided = admin.post_once("d-1", &path, decision).await.expect(201);
+    assert_eq!(decided["case_version"], 2);
+    assert_eq!(app.recorded("case.decided").await[0]["case_version"], 2);
+}
+
+#[tokio::test]
+async fn a_version_that_the_case_never_had_is_refused() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let id = admin.case("post-1").await;
+    let mut decision = removal();
+    decision["case_version"] = json!(2);
+    let unclaimed = admin.decide(&id, decision.clone()).await;
+    unclaimed.expect_problem(409, "case_not_claimed");
+    admin.claim(&id).await.expect(200);
+
+    for version in [0, 2, u32::MAX] {
+        decision["case_version"] = json!(version);
+        let refused = admin.decide(&id, decision.clone()).await;
+        refused.expect_problem(409, "case_changed");
+    }
     assert!(admin.ids("/api/v1/decisions").await.is_empty());
 }
 
@@ -311,6 +368,10 @@ async fn a_decision_that_says_too_little_or_too_much_is_refused() {
     let no_body = [
         json!({}),
         json!([]),
+        with("case_version", Value::Null),
+        with("case_version", json!("1")),
+        with("case_version", json!(-1)),
+        json!({ "policy": "p", "outcome": "violation", "reasons": "r" }),
         with("outcome", json!("guilty")),
         with("outcome", Value::Null),
         with("colour", json!("red")),
@@ -325,7 +386,7 @@ async fn a_decision_that_says_too_little_or_too_much_is_refused() {
     }
     assert_eq!(app.left().await, before);
 
-    let most = json!({ "policy": "p", "outcome": "no_violation", "reasons": "ü".repeat(10_000),
+    let most = json!({ "case_version": 1, "policy": "p", "outcome": "no_violation", "reasons": "ü".repeat(10_000),
         "actions": actions(20) });
     let decision = admin.decide(&id, most).await.expect(201);
     assert_eq!(decision["actions"].as_array().unwrap().len(), 20);
@@ -495,7 +556,7 @@ async fn an_accounts_items_are_listed_by_account() {
 }
 
 fn removal() -> Value {
-    json!({ "policy": "known-media", "outcome": "violation", "reasons": "it is listed",
+    json!({ "case_version": 1, "policy": "known-media", "outcome": "violation", "reasons": "it is listed",
         "actions": [{ "kind": "remove" }] })
 }
 

@@ -42,6 +42,7 @@ async fn a_full_disk_refuses_and_after_it_everything_goes_on() {
     let filler = disk.fill(&server);
     let mut refused = refused_scans(&admin).await;
     let decision = json!({
+        "case_version": 1,
         "policy": "known-media",
         "outcome": "violation",
         "reasons": "it is listed",

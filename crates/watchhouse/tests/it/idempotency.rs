@@ -80,6 +80,7 @@ async fn creations(app: &TestApp) -> Vec<Creation> {
     let md5 = |n: u32| format!("{:032x}", 0xabc_0000 + n);
     let decision = |reasons: &str| {
         json!({
+            "case_version": 1,
             "policy": "known-media",
             "outcome": "violation",
             "reasons": reasons,

@@ -240,8 +240,9 @@ impl Platform {
 
         let claim = format!("/api/v1/cases/{case}/claim");
         let claimed = self.insist("", &claim, "application/json", b"{}").await;
-        claimed.expect(200);
+        let claimed = claimed.expect(200);
         let decision = json!({
+            "case_version": claimed["version"],
             "policy": "known-media",
             "outcome": "violation",
             "reasons": format!("it is on the list, number {number}"),

@@ -156,7 +156,7 @@ async fn everything_that_happens_has_an_entry_with_who_did_it() {
         .post(&format!("{case}/claim"), json!({}))
         .await
         .expect(200);
-    let decision = json!({ "policy": "p", "outcome": "violation", "reasons": "r",
+    let decision = json!({ "case_version": 1, "policy": "p", "outcome": "violation", "reasons": "r",
         "actions": [{ "kind": "remove" }] });
     let decision = admin
         .post(&format!("{case}/decisions"), decision)
@@ -286,7 +286,7 @@ async fn call(app: &TestApp, client: &Client, operation: &str) -> reqwest::Reque
             .expect(200);
         case
     };
-    let decision = json!({ "policy": "p", "outcome": "violation", "reasons": "r",
+    let decision = json!({ "case_version": 1, "policy": "p", "outcome": "violation", "reasons": "r",
         "actions": [{ "kind": "remove" }] });
     let new_endpoint =
         json!({ "url": "https://forum.example.org/hook", "events": ["case.decided"] });

@@ -112,6 +112,73 @@ async fn a_file_that_is_listed_later_is_found_by_each_digest() {
 }
 
 #[tokio::test]
+async fn a_find_on_an_open_case_is_told() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let receiver = Receiver::start().await;
+    let endpoint = json!({ "url": receiver.url(), "events": ["case.changed"] });
+    admin
+        .post("/api/v1/webhook-endpoints", endpoint)
+        .await
+        .expect(201);
+    let media = make::noise(1_000);
+    let scan = admin.scan("post-1", media.clone()).await.expect(200);
+    assert_eq!(scan["verdict"], "hold");
+    let id = scan["case"].as_str().unwrap();
+    admin.claim(id).await.expect(200);
+
+    let bank = admin.bank("list").await;
+    let digest = hex::encode(&Digests::of(&media).sha256);
+    admin.add_hash(&bank, "sha256", &digest).await;
+    app.settle().await;
+
+    let case = admin.get(&format!("/api/v1/cases/{id}")).await.expect(200);
+    assert_eq!(case["version"], 2);
+    assert_eq!(case["priority"], 90);
+    let told: Vec<Value> = receiver.received().iter().map(|call| call.json()).collect();
+    let item = &case["item"];
+    let expected = json!({
+        "type": "case.changed",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "data": {
+            "case": id,
+            "version": 2,
+            "queue": "known-media",
+            "priority": 90,
+            "verdict": "block",
+            "item": { "id": item["id"], "external_id": "post-1", "kind": item["kind"],
+                "surface": "public" },
+            "account": { "id": item["account"], "external_id": "ann" },
+        },
+    });
+    assert_eq!(told, [expected]);
+}
+
+#[tokio::test]
+async fn a_weaker_find_tells_the_case_as_it_stands() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let receiver = Receiver::start().await;
+    let endpoint = json!({ "url": receiver.url(), "events": ["case.changed"] });
+    admin
+        .post("/api/v1/webhook-endpoints", endpoint)
+        .await
+        .expect(201);
+    let media = make::picture(1);
+    let bank = admin.bank("list").await;
+    admin.add_pdq(&bank, &make::pdq(&media)).await;
+    let id = admin.scan("post-1", media).await.expect(200)["case"].clone();
+
+    assert_eq!(admin.case("post-1").await, id);
+
+    let told = receiver.wait_for(1).await[0].json();
+    assert_eq!(told["data"]["version"], 2);
+    assert_eq!(told["data"]["verdict"], "hold", "of what was found now");
+    assert_eq!(told["data"]["queue"], "known-media");
+    assert_eq!(told["data"]["priority"], 80);
+}
+
+#[tokio::test]
 async fn a_file_of_hashes_finds_the_past_too() {
     let app = TestApp::new().await;
     let admin = app.admin();

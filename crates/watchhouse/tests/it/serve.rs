@@ -374,6 +374,7 @@ async fn logs_are_json_when_asked_for_and_hold_nothing_secret() {
         .await
         .expect(200);
     let decision = json!({
+        "case_version": 1,
         "policy": "known-media",
         "outcome": "violation",
         "reasons": "secret reasons of the reviewer",

@@ -38,6 +38,7 @@ async fn an_upload_becomes_a_decision_that_is_told_and_proven() {
         .await
         .expect(200);
     let decision = json!({
+        "case_version": 1,
         "policy": "known-media",
         "outcome": "violation",
         "reasons": "the same picture as one on the list",

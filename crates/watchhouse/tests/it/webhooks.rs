@@ -158,7 +158,7 @@ async fn an_endpoint_is_told_only_the_events_it_asked_for() {
         .await
         .expect(200);
 
-    let decision = json!({ "policy": "p", "outcome": "violation", "reasons": "r",
+    let decision = json!({ "case_version": 1, "policy": "p", "outcome": "violation", "reasons": "r",
         "actions": [{ "kind": "remove" }] });
     admin
         .post(&format!("/api/v1/cases/{case}/decisions"), decision)
