@@ -13,6 +13,7 @@ use watchhouse_match::Limits;
 use crate::auth::RateLimits;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::data_dir;
 use crate::id::Ids;
 use crate::jobs::EndpointTurns;
 use crate::ledger::Ledger;
@@ -53,6 +54,7 @@ pub struct Parts {
     pub jobs_wake: Notify,
     pub tasks: TaskTracker,
     pub stop: CancellationToken,
+    _lock: Option<data_dir::Lock>,
 }
 
 /// What tests freeze or replace.
@@ -90,14 +92,16 @@ impl App {
             ids,
             program,
         } = outside;
-        std::fs::create_dir_all(&config.data_dir).with_context(|| {
-            format!(
-                "making the data directory \"{}\"",
-                config.data_dir.display()
-            )
-        })?;
+        data_dir::prepare(&config.data_dir)?;
         let rules = read_rules(&config)?;
         let url = config.database_url();
+        // On SQLite what keeps two writers apart is in this process alone; on PostgreSQL it is in the
+        // database, and nodes may share a directory.
+        let lock = if url.starts_with("sqlite:") {
+            Some(data_dir::Lock::take(&config.data_dir)?)
+        } else {
+            None
+        };
         let store = Store::open(
             &url,
             config.database_connections,
@@ -138,6 +142,7 @@ impl App {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             config,
+            _lock: lock,
         })))
     }
 

@@ -8,6 +8,7 @@ pub mod bank_file;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod data_dir;
 pub mod hex;
 pub mod http;
 pub mod id;

@@ -58,7 +58,7 @@ impl TestApp {
     /// A server that answers before anything runs beside the calls: no index was built, no job runs,
     /// and no ledger entry gets its place until `start`. `program` is what decodes.
     pub async fn open(program: &str, change: impl FnOnce(&mut Config)) -> TestApp {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = private_directory();
         let mut config = Config::defaults(directory.path());
         config.database = database(directory.path()).await;
         config.server.listen = "127.0.0.1:0".parse().unwrap();
@@ -276,6 +276,14 @@ async fn connect(app: &App) -> sqlx::AnyConnection {
 /// True when the tests run on PostgreSQL.
 pub fn is_postgres() -> bool {
     std::env::var_os("WATCHHOUSE_TEST_POSTGRES").is_some()
+}
+
+/// A data directory that a server accepts: its owner's alone.
+pub fn private_directory() -> TempDir {
+    tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .tempdir()
+        .unwrap()
 }
 
 /// An empty database for one test, as the setting `database` names it.

@@ -386,7 +386,7 @@ async fn a_proxy_that_the_environment_names_is_not_used() {
     }
     command
         .env_remove("WATCHHOUSE_TEST_POSTGRES")
-        .env("WATCHHOUSE_DATA_DIR", directory.path())
+        .env("WATCHHOUSE_DATA_DIR", directory.path().join("data"))
         .env("WATCHHOUSE_SERVER__LISTEN", "127.0.0.1:0")
         .env("WATCHHOUSE_FETCH__ALLOW_HOSTS", r#"["*"]"#)
         .env("WATCHHOUSE_OUTBOUND__ALLOW_NETWORKS", r#"["127.0.0.0/8"]"#);

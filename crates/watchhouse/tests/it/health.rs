@@ -30,7 +30,7 @@ async fn ask(app: &App, path: &str) -> (u16, serde_json::Value) {
 
 #[tokio::test]
 async fn it_is_alive_at_once_ready_with_the_index_and_not_while_it_stops() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = crate::app::private_directory();
     let mut config = Config::defaults(directory.path());
     config.database = database(directory.path()).await;
     let outside = Outside {

@@ -799,7 +799,13 @@ async fn two_sequencers_make_one_log_and_lose_nothing() {
         ids: Ids::seeded(2),
         program: PROGRAM.into(),
     };
-    let second = App::open(first.app.config.clone(), outside).await.unwrap();
+    // Another node: the same database and the same key file, in a directory of its own.
+    let directory = crate::app::private_directory();
+    let mut config = first.app.config.clone();
+    let key = config.data_dir.join("secrets.key");
+    std::fs::copy(key, directory.path().join("secrets.key")).unwrap();
+    config.data_dir = directory.path().to_owned();
+    let second = App::open(config, outside).await.unwrap();
     assert_eq!(
         second.ledger.verifier_key(),
         first.app.ledger.verifier_key()

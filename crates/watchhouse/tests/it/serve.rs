@@ -1,6 +1,7 @@
 //! `watchhouse serve`: how it starts, what it refuses, how it ends, and what it never writes down.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -213,6 +214,88 @@ async fn a_data_directory_that_cannot_be_is_refused() {
 }
 
 #[tokio::test]
+async fn the_data_directory_is_made_for_its_owner_alone() {
+    let place = Place::new().await;
+    let command = ["-c", "umask 0 && exec \"$0\" serve", PROGRAM];
+    let server = place.start_as(place.command("sh", &command)).await;
+    server.ready().await;
+
+    assert_eq!(mode(&place.data), 0o700);
+    assert_eq!(mode(&place.data.join("secrets.key")), 0o600);
+}
+
+#[tokio::test]
+async fn a_data_directory_that_others_can_enter_is_refused() {
+    let place = Place::new().await;
+    fs::create_dir(&place.data).unwrap();
+    let shown = place.data.display();
+    for open in [0o755, 0o750, 0o701, 0o1777] {
+        fs::set_permissions(&place.data, fs::Permissions::from_mode(open)).unwrap();
+
+        let ended = place.run(&["serve"]).await.expect(2);
+
+        let expected = format!(
+            "error: the data directory \"{shown}\" is open to others (mode {:04o}), and the database, \
+             its key and the evidence lie in it; close it with `chmod 700 \"{shown}\"`\n",
+            open & 0o777
+        );
+        assert_eq!(ended.err, expected);
+        assert_eq!(ended.out, "");
+        assert_eq!(fs::read_dir(&place.data).unwrap().count(), 0);
+    }
+    fs::set_permissions(&place.data, fs::Permissions::from_mode(0o700)).unwrap();
+    place.start().await.stop().await;
+}
+
+fn mode(path: &std::path::Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test]
+async fn two_servers_cannot_have_one_sqlite_database() {
+    let place = Place::bare();
+    let first = place.start().await;
+    first.ready().await.bank("kept").await;
+
+    let second = place.run(&["serve"]).await.expect(2);
+
+    let expected = format!(
+        "error: another server, process {}, has the data directory \"{}\"; stop it first, or use \
+         PostgreSQL for several\n",
+        first.process_id(),
+        place.data.display()
+    );
+    assert_eq!(second.err, expected);
+    assert_eq!(second.out, "");
+    // Commands are no servers.
+    place.run(&["admin-key"]).await.expect(0);
+    first.verify_ledger(&place, None).await.expect(0);
+    first.kill().await;
+    let third = place.start().await;
+    let banks = third.ready().await.get("/api/v1/banks").await.expect(200);
+    assert_eq!(banks["data"][0]["name"], "kept");
+}
+
+#[tokio::test]
+async fn several_servers_share_a_postgres_and_its_directory() {
+    if !is_postgres() {
+        return;
+    }
+    let place = Place::new().await;
+    let first = place.start().await;
+    let second = place.start().await;
+
+    let bank = first.ready().await.bank("list").await;
+    let admin = second.ready().await;
+    admin.add_pdq(&bank, &make::pdq(&make::picture(1))).await;
+    until("the first knows what the second was told", async || {
+        let scan = first.admin().scan("post-1", make::picture(1)).await;
+        scan.expect(200)["verdict"] == "block"
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_server_without_its_key_file_refuses_to_start() {
     let place = Place::new().await;
     place.start().await.stop().await;
@@ -254,19 +337,6 @@ async fn a_server_with_anothers_key_file_refuses_to_start() {
         assert!(ended.err.contains(expected), "{}", ended.err);
         assert!(!ended.err.contains("nonsense"), "{}", ended.err);
     }
-}
-
-#[tokio::test]
-async fn only_its_owner_reads_the_key_file() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let place = Place::bare();
-    let _server = place.start().await;
-
-    let mode = fs::metadata(place.data.join("secrets.key"))
-        .unwrap()
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[tokio::test]
