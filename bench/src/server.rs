@@ -21,7 +21,7 @@ impl Server {
         let directory = tempfile::tempdir()?;
         let mut child = Command::new(program)
             .arg("serve")
-            .env("WATCHHOUSE_DATA_DIR", directory.path())
+            .env("WATCHHOUSE_DATA_DIR", directory.path().join("data"))
             .env("WATCHHOUSE_SERVER__LISTEN", "127.0.0.1:0")
             .env("WATCHHOUSE_KEYS__RATE_PER_SECOND", "1000000")
             .env("WATCHHOUSE_KEYS__BURST", "1000000")

@@ -23,7 +23,7 @@ use clap::{Parser, Subcommand};
 
 use crate::sandbox::child;
 
-/// Knows what is listed, answers everyone who reports, proves what was done.
+/// A trust-and-safety server: finds listed media, has people decide, proves what was done.
 #[derive(Parser)]
 #[command(name = "watchhouse", version, max_term_width = 100)]
 struct Cli {

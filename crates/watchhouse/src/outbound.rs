@@ -1,10 +1,13 @@
-//! The network: the only place that calls anybody.
+//! The network: the only place that calls anybody, but for `store`, which calls the database.
 //!
-//! Every call is to an address that a setting or an administrator's call named, and to a public
-//! network unless `outbound.allow_networks` says otherwise. A name is resolved here and what it
-//! resolves to is checked before the connection, each time, so that neither a name that leads inside
-//! nor one that changes its mind gets through. Redirects are never followed by the client: `fetch`
-//! checks each hop like the first address, and a webhook's redirect is a failure.
+//! A server posts to webhook endpoints, which callers with the scope `webhooks:write` name, and
+//! fetches media from hosts that `fetch.allow_hosts` names; both MUST be in public networks unless
+//! `outbound.allow_networks` names theirs. A name is looked up with the system's resolver, and what it
+//! resolves to is checked for every connection, so that neither a name that leads inside nor one that
+//! changes its mind gets through. No redirect is followed unseen: `fetch` checks each hop like the
+//! first address, and to a webhook it is a failure. Proxies in the environment are not used.
+//!
+//! A command that a person runs calls the one address that the person named: see `outsider_client`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -333,13 +336,15 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
         && !(a == 0x3fff && b < 0x1000)
 }
 
-/// A client for a command that a person runs, and that calls the address which that person named.
+/// A client for a command that a person runs, and that calls the address which that person named, in
+/// whatever network, through that person's proxy if the environment has one, and no redirect's.
 pub fn outsider_client(timeout: Duration) -> anyhow::Result<reqwest::Client> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let builder = reqwest::Client::builder();
     builder
         .timeout(timeout)
+        .redirect(redirect::Policy::none())
         .build()
         .context("setting up the HTTP client")
 }

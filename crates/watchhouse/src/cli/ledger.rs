@@ -140,11 +140,13 @@ impl WebSource {
         if response.status().as_u16() == 404 {
             return Ok(None);
         }
+        let status = response.status();
         anyhow::ensure!(
-            response.status().is_success(),
-            "the host answered {}",
-            response.status()
+            !status.is_redirection(),
+            "the host answered {status}, and redirects are not followed: name the address where the \
+             log is"
         );
+        anyhow::ensure!(status.is_success(), "the host answered {status}");
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             bytes.extend_from_slice(&chunk);

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::app::PROGRAM;
+use crate::app::{PROGRAM, TestApp};
+use crate::fetch::{Host, Reply};
 use crate::make;
-use crate::process::{Place, clean, finish, need};
+use crate::process::{Place, clean, finish, need, run};
 use crate::receiver::Receiver;
 
 /// Every call that opens a connection or sends to an address.
@@ -123,6 +124,27 @@ async fn commands_that_look_at_files_open_no_network_socket() {
             .find(|line| line.contains("AF_INET") || line.contains("AF_NETLINK"));
         assert_eq!(inet, None, "{arguments:?}");
     }
+}
+
+#[tokio::test]
+async fn a_ledger_is_not_looked_for_where_a_redirect_leads() {
+    let ledger = TestApp::new().await.stranger().get("/api/v1/ledger").await;
+    let ledger = ledger.expect(200);
+    let key = ledger["verifier_key"].as_str().unwrap();
+    let elsewhere = Host::start("127.0.0.1", []).await;
+    let to = Reply::redirect(&elsewhere.url("/log/checkpoint"));
+    let named = Host::start("127.0.0.1", [("/log/checkpoint", to)]).await;
+
+    let verified = run(&["ledger", "verify", &named.url("/log"), "--key", key]).await;
+
+    let out = verified.expect(1).out;
+    assert!(out.starts_with("NOT verified: "), "{out}");
+    assert!(
+        out.contains("the host answered 302 Found, and redirects are not followed"),
+        "{out}"
+    );
+    assert_eq!(named.asked(), ["/log/checkpoint"]);
+    assert!(elsewhere.asked().is_empty());
 }
 
 /// A server under strace. The server is the process that was started, so that signals reach it.

@@ -429,7 +429,7 @@ fn scan_of(address: &str) -> serde_json::Value {
 
 /// What a host does when it is asked.
 #[derive(Clone)]
-enum Reply {
+pub enum Reply {
     /// Says this and hangs up.
     Bytes(Vec<u8>),
     /// Says this and then no more.
@@ -453,19 +453,19 @@ impl Reply {
         Reply::Bytes(head.into_bytes())
     }
 
-    fn redirect(to: &str) -> Reply {
+    pub fn redirect(to: &str) -> Reply {
         Reply::head("302 Found", &format!("Location: {to}\r\n"))
     }
 }
 
 /// A web server that says exactly what it is told, well formed or not.
-struct Host {
+pub struct Host {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Host {
-    async fn start<'a>(ip: &str, replies: impl IntoIterator<Item = (&'a str, Reply)>) -> Host {
+    pub async fn start<'a>(ip: &str, replies: impl IntoIterator<Item = (&'a str, Reply)>) -> Host {
         let replies: HashMap<String, Reply> = replies
             .into_iter()
             .map(|(path, reply)| (path.to_owned(), reply))
@@ -484,12 +484,12 @@ impl Host {
         Host { address, asked }
     }
 
-    fn url(&self, path: &str) -> String {
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// The paths that it was asked for.
-    fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }

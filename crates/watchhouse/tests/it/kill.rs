@@ -75,8 +75,8 @@ async fn a_server_that_is_killed_again_and_again_keeps_its_word() {
 
     let mut database = connect(&place).await;
     if is_postgres() {
-        // What the killed server had begun there is begun again when its lease lapses, after five
-        // minutes. They pass now.
+        // What the killed server had begun there is begun again when its lease lapses, after a minute.
+        // It passes now.
         let sql = "UPDATE jobs SET lease_until = NULL WHERE lease_until IS NOT NULL";
         sqlx::query(sql).execute(&mut database).await.unwrap();
     }

@@ -337,6 +337,6 @@ pub fn need(program: &str, package: &str) {
     let is_there = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
     assert!(
         is_there,
-        "{program} is not installed (Debian's package {package}): `make prepare` installs it"
+        "{program} is not installed (Debian's package {package}): `make test` installs it"
     );
 }
