@@ -2,9 +2,11 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use watchhouse::config::Config;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, insert_key};
 use crate::client::Answer;
 use crate::make;
 
@@ -147,6 +149,48 @@ async fn media_over_the_limit_is_refused_whichever_way_it_comes() {
         .expect(200);
     assert_eq!(raw["reasons"][0]["code"], "unsupported_format");
     assert_eq!(form["reasons"][0]["code"], "unsupported_format");
+}
+
+#[tokio::test]
+async fn an_upload_without_an_end_is_refused_at_the_limit() {
+    let app = TestApp::with(|config| config.scan.max_bytes = 1 << 20).await;
+    let secret = insert_key(&app.app, "raw", &["scan"]).await;
+    let before = app.left().await;
+    for length in [
+        "transfer-encoding: chunked",
+        "content-length: 1000000000000000",
+    ] {
+        let head = format!(
+            "POST /api/v1/scan?item=post-1&surface=public HTTP/1.1\r\nhost: a\r\n\
+             authorization: Bearer {secret}\r\ncontent-type: image/jpeg\r\n{length}\r\n\r\n"
+        );
+        let stream = TcpStream::connect(app.address).await.unwrap();
+        let (mut from, mut to) = stream.into_split();
+        let sending = async move {
+            to.write_all(head.as_bytes()).await?;
+            let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+            // Sixty-four times what is allowed, unless nobody takes it any more.
+            for _ in 0..1_024 {
+                to.write_all(chunk.as_bytes()).await?;
+            }
+            std::io::Result::Ok(())
+        };
+        let mut answer = Vec::new();
+
+        // A connection that is reset says the same as one that is closed.
+        let (sent, _) = tokio::join!(sending, from.read_to_end(&mut answer));
+
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{length}: {answer}");
+        assert!(answer.contains("\"code\":\"body_too_large\""), "{answer}");
+        assert!(sent.is_err(), "{length}: all of it was taken");
+    }
+    assert_eq!(app.left().await, before);
+    assert_eq!(app.count("sightings").await, 0);
+    app.admin()
+        .scan("post-1", make::picture(1))
+        .await
+        .expect(200);
 }
 
 #[tokio::test]

@@ -90,6 +90,7 @@ async fn a_server_that_is_killed_again_and_again_keeps_its_word() {
         platform.n_cut.load(Ordering::Relaxed),
     );
     assert!(kept.held.len() >= N_UPLOADS / 4);
+    assert!(kept.decisions.len() >= N_UPLOADS / 5);
     assert!(
         platform.n_cut.load(Ordering::Relaxed) > 0,
         "no kill was felt"
