@@ -1,4 +1,4 @@
-//! One loop, compiled for several generations of CPUs; the best that this CPU runs is chosen once.
+//! Inner loops, compiled for several generations of CPUs; the best that this CPU runs is chosen once.
 //!
 //! A kernel here is a thin shell around safe code that lives elsewhere. Kernels MUST answer alike.
 
@@ -11,12 +11,16 @@ use std::sync::LazyLock;
 
 use crate::hash::PdqHash;
 use crate::index::PdqColumns;
+use crate::pdq::{Block64, Column, LANES, LumaRows, shrink, transposed};
 
 type Near<'a> = &'a mut dyn FnMut(usize, usize, u32);
 
-/// [`PdqColumns::sweep`], compiled for CPUs like this one. [`Kernel::all`] is the only door, so
-/// holding one proves that this CPU can run it.
-pub(crate) struct Kernel(unsafe fn(&PdqColumns, &[PdqHash], u32, Near<'_>));
+/// The inner loops, compiled for CPUs like this one. [`Kernel::all`] is the only door, so holding one
+/// proves that this CPU can run it.
+pub(crate) struct Kernel {
+    sweep: unsafe fn(&PdqColumns, &[PdqHash], u32, Near<'_>),
+    shrink: unsafe fn(&LumaRows<'_>, &mut Block64),
+}
 
 impl Kernel {
     /// Those that this CPU can run, the fastest first, the portable one last.
@@ -29,11 +33,21 @@ impl Kernel {
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512vpopcntdq")
                     && is_x86_feature_detected!("popcnt"))
-                .then_some(Kernel(sweep_avx512)),
+                .then_some(Kernel {
+                    sweep: sweep_avx512,
+                    shrink: shrink_avx512,
+                }),
                 #[cfg(target_arch = "x86_64")]
-                (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt"))
-                    .then_some(Kernel(sweep_avx2)),
-                Some(Kernel(sweep_portable)),
+                (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt")).then_some(
+                    Kernel {
+                        sweep: sweep_avx2,
+                        shrink: shrink_avx2,
+                    },
+                ),
+                Some(Kernel {
+                    sweep: sweep_portable,
+                    shrink: shrink_portable,
+                }),
             ];
             kernels.into_iter().flatten().collect()
         });
@@ -44,6 +58,7 @@ impl Kernel {
         &Kernel::all()[0]
     }
 
+    /// See [`PdqColumns::sweep`].
     pub(crate) fn sweep(
         &self,
         columns: &PdqColumns,
@@ -52,7 +67,13 @@ impl Kernel {
         near: Near<'_>,
     ) {
         // SAFETY: a Kernel exists only if `all` found every feature that its function enables.
-        unsafe { (self.0)(columns, queries, within, near) }
+        unsafe { (self.sweep)(columns, queries, within, near) }
+    }
+
+    /// See [`shrink`].
+    pub(crate) fn shrink(&self, luma: &LumaRows<'_>, block: &mut Block64) {
+        // SAFETY: as for `sweep`.
+        unsafe { (self.shrink)(luma, block) }
     }
 }
 
@@ -63,12 +84,51 @@ fn sweep_avx512(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Ne
 }
 
 #[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,popcnt")]
+fn shrink_avx512(luma: &LumaRows<'_>, block: &mut Block64) {
+    shrink(luma, block, |rows| transposed_avx512(rows));
+}
+
+/// [`transposed`] in registers; the compiler's own way fetches sample by sample, and PDQ then takes
+/// half as long again. Four rounds of shuffling two halves into each other, as one does with cards,
+/// bring every sample to where row and column have changed places.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+fn transposed_avx512(rows: &[Column; LANES]) -> [Column; LANES] {
+    use std::arch::x86_64::{__m512, _mm512_permutex2var_ps, _mm512_setr_epi32};
+    let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    let high = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    // SAFETY: both are sixteen floats, for which any bits are valid.
+    let mut rows: [__m512; LANES] = unsafe { std::mem::transmute(*rows) };
+    for _ in 0..LANES.ilog2() {
+        let halves = rows;
+        for i in 0..LANES / 2 {
+            let (a, b) = (halves[i], halves[i + LANES / 2]);
+            rows[2 * i] = _mm512_permutex2var_ps(a, low, b);
+            rows[2 * i + 1] = _mm512_permutex2var_ps(a, high, b);
+        }
+    }
+    // SAFETY: as above.
+    unsafe { std::mem::transmute(rows) }
+}
+
+#[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,popcnt")]
 fn sweep_avx2(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Near<'_>) {
     columns.sweep(queries, within, near);
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt")]
+fn shrink_avx2(luma: &LumaRows<'_>, block: &mut Block64) {
+    shrink(luma, block, transposed);
+}
+
 /// What the compiler takes for granted: SSE2 on x86-64, NEON on AArch64.
 fn sweep_portable(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Near<'_>) {
     columns.sweep(queries, within, near);
+}
+
+fn shrink_portable(luma: &LumaRows<'_>, block: &mut Block64) {
+    shrink(luma, block, transposed);
 }

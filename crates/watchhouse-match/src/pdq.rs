@@ -7,6 +7,7 @@
 //! Steps: luma, two tent blurs, 64x64 samples (`shrink`), a 16x16 discrete cosine transform
 //! (`dct`), and one bit for each coefficient above the median.
 
+mod band;
 mod boxes;
 mod dct;
 mod luma;
@@ -14,8 +15,12 @@ mod quality;
 mod shrink;
 mod transform;
 
+pub(crate) use band::{Column, LANES, transposed};
+pub(crate) use luma::LumaRows;
+pub(crate) use shrink::{Block64, shrink};
 pub use transform::Transform;
 
+use crate::arch::Kernel;
 use crate::hash::PdqHash;
 use crate::picture::Picture;
 
@@ -62,7 +67,12 @@ impl Spectrum {
                 quality: 0,
             };
         }
-        let block = shrink::shrink(&luma::LumaRows::new(picture, family));
+        Spectrum::with(Kernel::fastest(), &LumaRows::new(picture, family))
+    }
+
+    pub(crate) fn with(kernel: &Kernel, luma: &LumaRows<'_>) -> Spectrum {
+        let mut block = Box::new([[0.0; shrink::SIDE]; shrink::SIDE]);
+        kernel.shrink(luma, &mut block);
         Spectrum {
             coefficients: Some(dct::transform(&block)),
             quality: quality::quality(&block),

@@ -3,6 +3,10 @@
 //! A mean is a running sum that gains the entering sample and then loses the leaving one. The order
 //! matters: another order rounds differently and flips bits of the hash, so even a window of one
 //! sample, in theory the identity, is summed.
+//!
+//! Always inlined, so that each kernel in `arch` compiles it for its own CPUs.
+
+use super::band::{Column, LANES};
 
 /// How far the mean of a window reaches: `[i - behind, i + ahead]`, cut at the ends.
 #[derive(Clone, Copy)]
@@ -22,35 +26,49 @@ impl Window {
     }
 }
 
-/// The running mean along one row. `from` and `to` have the same length, at least that of the
-/// window.
-pub(super) fn blur_row(from: &[f32], to: &mut [f32]) {
-    let len = from.len();
+/// The running means along all rows of a band. Calls `mean` with each x, the sums of the window
+/// around it, and how many samples a sum has. There are at least as many columns as the window holds.
+#[inline(always)]
+pub(super) fn sums_along_rows(columns: &[Column], mut mean: impl FnMut(usize, &Column, f32)) {
+    let len = columns.len();
     let Window { size, ahead } = Window::for_len(len);
-    let (mut sum, mut n_inside, mut written) = (0.0f32, 0.0f32, 0);
+    let (mut sums, mut n_inside, mut x) = ([0.0f32; LANES], 0.0f32, 0);
 
-    for &entering in &from[..ahead] {
-        sum += entering;
+    for entering in &columns[..ahead] {
+        add(&mut sums, entering);
         n_inside += 1.0;
     }
-    for &entering in &from[ahead..size] {
-        sum += entering;
+    for entering in &columns[ahead..size] {
+        add(&mut sums, entering);
         n_inside += 1.0;
-        to[written] = sum / n_inside;
-        written += 1;
+        mean(x, &sums, n_inside);
+        x += 1;
     }
-    for (value, (&entering, &leaving)) in
-        to[written..].iter_mut().zip(from[size..].iter().zip(from))
-    {
-        sum += entering;
-        sum -= leaving;
-        *value = sum / n_inside;
+    for (entering, leaving) in columns[size..].iter().zip(columns) {
+        add(&mut sums, entering);
+        subtract(&mut sums, leaving);
+        mean(x, &sums, n_inside);
+        x += 1;
     }
-    written += len - size;
-    for (value, &leaving) in to[written..].iter_mut().zip(&from[len - size..]) {
-        sum -= leaving;
+    for leaving in &columns[len - size..][..ahead] {
+        subtract(&mut sums, leaving);
         n_inside -= 1.0;
-        *value = sum / n_inside;
+        mean(x, &sums, n_inside);
+        x += 1;
+    }
+}
+
+#[inline(always)]
+fn add(sums: &mut Column, entering: &Column) {
+    for (sum, entering) in sums.iter_mut().zip(entering) {
+        *sum += entering;
+    }
+}
+
+#[inline(always)]
+fn subtract(sums: &mut Column, leaving: &Column) {
+    for (sum, leaving) in sums.iter_mut().zip(leaving) {
+        *sum -= leaving;
     }
 }
 
@@ -83,6 +101,7 @@ impl ColumnBlur {
     }
 
     /// Takes the next row. True if that completed a row of means, which is then in `means`.
+    #[inline(always)]
     pub(super) fn push(&mut self, row: &[f32], means: &mut [f32]) -> bool {
         let y = self.n_pushed;
         self.n_pushed += 1;
@@ -109,6 +128,7 @@ impl ColumnBlur {
     }
 
     /// After the last row: the rows of means near the bottom edge, one a call, then false.
+    #[inline(always)]
     pub(super) fn drain(&mut self, means: &mut [f32]) -> bool {
         debug_assert_eq!(self.n_pushed, self.n_rows, "all rows came before the drain");
         if self.n_inside + self.window.ahead <= self.window.size {
@@ -124,6 +144,7 @@ impl ColumnBlur {
         true
     }
 
+    #[inline(always)]
     fn write(&self, means: &mut [f32]) {
         let n_inside = self.n_inside as f32;
         for (mean, sum) in means.iter_mut().zip(&self.sums) {

@@ -11,14 +11,14 @@ const WEIGHTS: [f64; 3] = [0.299, 0.587, 0.114];
 const STRETCHED_SIDE: usize = 512;
 
 /// A picture's brightness (0.0 to 255.0), one row at a time.
-pub(super) struct LumaRows<'a> {
+pub(crate) struct LumaRows<'a> {
     picture: &'a Picture<'a>,
     family: Family,
     stretch: bool,
 }
 
 impl<'a> LumaRows<'a> {
-    pub(super) fn new(picture: &'a Picture<'a>, family: Family) -> LumaRows<'a> {
+    pub(crate) fn new(picture: &'a Picture<'a>, family: Family) -> LumaRows<'a> {
         let is_large = picture.width() > STRETCHED_SIDE || picture.height() > STRETCHED_SIDE;
         LumaRows {
             picture,
@@ -44,43 +44,61 @@ impl<'a> LumaRows<'a> {
     }
 
     /// Writes row `y`, of [`LumaRows::width`] values.
+    #[inline(always)]
     pub(super) fn read(&self, y: usize, row: &mut [f32]) {
-        if !self.stretch {
-            let pixels = self
-                .picture
-                .row(y)
-                .chunks_exact(self.picture.channels().count());
-            for (value, pixel) in row.iter_mut().zip(pixels) {
-                *value = self.luma(pixel);
-            }
-            return;
-        }
-        let n_channels = self.picture.channels().count();
-        let pixels = self.picture.row(y * self.picture.height() / STRETCHED_SIDE);
-        for (x, value) in row.iter_mut().enumerate() {
-            let source_x = x * self.picture.width() / STRETCHED_SIDE;
-            *value = self.luma(&pixels[source_x * n_channels..][..n_channels]);
+        match self.picture.channels() {
+            Channels::Grey => self.read_pixels::<1>(y, row, grey),
+            Channels::GreyAlpha => self.read_pixels::<2>(y, row, grey),
+            Channels::Rgb => match self.family {
+                Family::Full => self.read_pixels::<3>(y, row, luma_in_doubles),
+                Family::Stretch512 => self.read_pixels::<3>(y, row, luma_in_floats),
+            },
+            Channels::Rgba => match self.family {
+                Family::Full => self.read_pixels::<4>(y, row, luma_in_doubles),
+                Family::Stretch512 => self.read_pixels::<4>(y, row, luma_in_floats),
+            },
         }
     }
 
-    fn luma(&self, pixel: &[u8]) -> f32 {
-        let (red, green, blue) = match self.picture.channels() {
-            // Grey through the weights rounds back to the grey value in both families.
-            Channels::Grey | Channels::GreyAlpha => return f32::from(pixel[0]),
-            Channels::Rgb | Channels::Rgba => (pixel[0], pixel[1], pixel[2]),
-        };
-        match self.family {
-            // The Python package weighs in doubles and rounds once; the C++ program in floats.
-            Family::Full => {
-                (f64::from(red) * WEIGHTS[0]
-                    + f64::from(green) * WEIGHTS[1]
-                    + f64::from(blue) * WEIGHTS[2]) as f32
+    #[inline(always)]
+    fn read_pixels<const N: usize>(
+        &self,
+        y: usize,
+        row: &mut [f32],
+        luma: impl Fn(&[u8; N]) -> f32,
+    ) {
+        if !self.stretch {
+            let (pixels, _) = self.picture.row(y).as_chunks();
+            for (value, pixel) in row.iter_mut().zip(pixels) {
+                *value = luma(pixel);
             }
-            Family::Stretch512 => {
-                f32::from(red) * WEIGHTS[0] as f32
-                    + f32::from(green) * WEIGHTS[1] as f32
-                    + f32::from(blue) * WEIGHTS[2] as f32
-            }
+            return;
+        }
+        let (width, height) = (self.picture.width(), self.picture.height());
+        let (pixels, _) = self.picture.row(y * height / STRETCHED_SIDE).as_chunks();
+        for (x, value) in row.iter_mut().enumerate() {
+            *value = luma(&pixels[x * width / STRETCHED_SIDE]);
         }
     }
+}
+
+/// Grey through the weights rounds back to the grey value in both families.
+#[inline(always)]
+fn grey<const N: usize>(pixel: &[u8; N]) -> f32 {
+    f32::from(pixel[0])
+}
+
+/// As the Python package: weighed in doubles, rounded once.
+#[inline(always)]
+fn luma_in_doubles<const N: usize>(pixel: &[u8; N]) -> f32 {
+    let [red, green, blue] = [0, 1, 2].map(|channel| f64::from(pixel[channel]) * WEIGHTS[channel]);
+    (red + green + blue) as f32
+}
+
+/// As the C++ program.
+#[inline(always)]
+fn luma_in_floats<const N: usize>(pixel: &[u8; N]) -> f32 {
+    let [red, green, blue] =
+        [0, 1, 2].map(|channel| f32::from(pixel[channel]) * WEIGHTS[channel] as f32);
+    red + green + blue
 }
