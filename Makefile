@@ -9,6 +9,9 @@ BUILD_TOOLS := cc=build-essential
 TEST_TOOLS := $(BUILD_TOOLS) /usr/lib/postgresql/*/bin/postgres=postgresql strace=strace \
   script=bsdutils unshare=util-linux setpriv=util-linux ss=iproute2
 
+# What the tools that we are measured against need, to be built.
+PEER_TOOLS := /usr/lib/python3.*/ensurepip=python3-venv /usr/include/python3.*/Python.h=python3-dev
+
 # Arguments for the demo, as in `make run DEMO="--once"`.
 DEMO ?=
 
@@ -50,8 +53,9 @@ test-postgres: build ## The server's tests and the tour, on a private PostgreSQL
 	scripts/with-postgres cargo test --locked --package watchhouse --package watchhouse-demo
 
 .PHONY: bench
-bench: ## Measure; see bench/README.md
-	@scripts/prepare $(BUILD_TOOLS)
+bench: ## Measure, beside the field's tools; see bench/README.md
+	@scripts/prepare $(BUILD_TOOLS) $(PEER_TOOLS)
+	bench/peers/install
 	cargo build --release --locked --bins
 	cargo run --release --locked --package watchhouse-bench
 
@@ -71,4 +75,4 @@ format: ## Format the code
 .PHONY: clean
 clean: ## Remove what was built and what the demo keeps
 	cargo clean
-	rm -rf demo-data watchhouse-data bench/out
+	rm -rf demo-data watchhouse-data bench/out bench/peers/.venv

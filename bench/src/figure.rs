@@ -1,6 +1,10 @@
 //! A measured figure: its median, with the least and the greatest of its rounds.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
+
+use crate::ROUNDS;
 
 /// Several rounds of one measurement.
 pub(crate) struct Figure {
@@ -32,8 +36,11 @@ impl Figure {
     pub(crate) fn json(&self) -> Value {
         json!({
             "work": self.work,
+            "peer": null,
+            "ours": self.median(),
+            "theirs": null,
             "unit": self.unit,
-            "median": self.median(),
+            "ratio": null,
             "least": self.least(),
             "greatest": self.greatest(),
             "rounds": self.rounds.len(),
@@ -60,6 +67,81 @@ fn print(value: f64) -> String {
         format!("{value:.0}")
     } else {
         format!("{value:.2}")
+    }
+}
+
+/// The same work done by us and by a peer, in turns.
+pub(crate) struct Versus {
+    pub(crate) work: &'static str,
+    pub(crate) peer: &'static str,
+    /// Milliseconds for one piece of the work, a round each.
+    ours: Vec<f64>,
+    theirs: Vec<f64>,
+}
+
+impl Versus {
+    /// Lets both do the work, ROUNDS times in turns. `ours` is timed here; `theirs` says the seconds
+    /// that it took. A round is `n_pieces` pieces of the work.
+    pub(crate) fn in_turns(
+        work: &'static str,
+        peer: &'static str,
+        n_pieces: usize,
+        mut ours: impl FnMut() -> anyhow::Result<()>,
+        mut theirs: impl FnMut() -> anyhow::Result<f64>,
+    ) -> anyhow::Result<Versus> {
+        let mut versus = Versus {
+            work,
+            peer,
+            ours: Vec::new(),
+            theirs: Vec::new(),
+        };
+        // The first round warms up and does not count.
+        for round in 0..=ROUNDS {
+            let their_seconds = theirs()?;
+            let began = Instant::now();
+            ours()?;
+            let our_seconds = began.elapsed().as_secs_f64();
+            if round > 0 {
+                versus.ours.push(our_seconds * 1_000.0 / n_pieces as f64);
+                versus
+                    .theirs
+                    .push(their_seconds * 1_000.0 / n_pieces as f64);
+            }
+        }
+        Ok(versus)
+    }
+
+    fn medians(&self) -> (f64, f64) {
+        let median = |rounds: &[f64]| percentile(&mut rounds.to_vec(), 0.5);
+        (median(&self.ours), median(&self.theirs))
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let (ours, theirs) = self.medians();
+        json!({
+            "work": self.work,
+            "peer": self.peer,
+            "ours": ours,
+            "theirs": theirs,
+            "unit": "ms",
+            "ratio": theirs / ours,
+        })
+    }
+
+    pub(crate) fn table(all: &[Versus]) -> String {
+        let mut text = format!(
+            "{:<26}{:<18}{:>12}{:>12}{:>10}\n",
+            "work", "peer", "ours, ms", "theirs, ms", "ratio"
+        );
+        for versus in all {
+            let Versus { work, peer, .. } = versus;
+            let (ours, theirs) = versus.medians();
+            text.push_str(&format!(
+                "{work:<26}{peer:<18}{ours:>12.2}{theirs:>12.2}{:>10.1}\n",
+                theirs / ours
+            ));
+        }
+        text
     }
 }
 

@@ -9,13 +9,16 @@
 mod api;
 mod figure;
 mod folder;
+mod hashing;
+mod peer;
 mod server;
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use figure::Figure;
+use figure::{Figure, Versus};
+use peer::Peers;
 
 /// Rounds of each measurement.
 const ROUNDS: usize = 5;
@@ -33,16 +36,23 @@ async fn main() -> anyhow::Result<()> {
         program.display()
     );
 
+    let versus = hashing::measure(&mut Peers::start()?)?;
+    eprint!("{}", Versus::table(&versus));
+
     eprintln!("drawing {PICTURES} pictures of 0.3 megapixels");
     let pictures = folder::draw(PICTURES);
     let mut figures = Vec::new();
     figures.push(folder::pictures_a_second(&program, &pictures)?);
     figures.extend(api::measure(&program, &pictures).await?);
 
-    println!("{}", Figure::table(&figures));
+    println!("{}\n{}", Versus::table(&versus), Figure::table(&figures));
     let out = PathBuf::from("bench/out");
     std::fs::create_dir_all(&out).context("making bench/out")?;
-    let json: serde_json::Value = figures.iter().map(Figure::json).collect();
+    let json: serde_json::Value = versus
+        .iter()
+        .map(Versus::json)
+        .chain(figures.iter().map(Figure::json))
+        .collect();
     std::fs::write(out.join("results.json"), format!("{json:#}\n"))
         .context("writing the results")?;
     Ok(())

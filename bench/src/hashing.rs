@@ -1,0 +1,131 @@
+//! Hashing pictures, side by side with the field's tools: on one core, the same files, in turns.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use watchhouse_demo::pictures::{self, Size};
+use watchhouse_match::{Family, Limits, Picture, inspect, pdq};
+
+use crate::figure::Versus;
+use crate::peer::Peers;
+
+/// Pictures of one kind, and how each is made.
+struct Set {
+    work: &'static str,
+    size: Size,
+    n_pictures: u64,
+    extension: &'static str,
+    options: fn() -> Value,
+}
+
+const SETS: [Set; 5] = [
+    Set {
+        work: "jpeg-0.3mp",
+        size: Size {
+            width: 640,
+            height: 480,
+        },
+        n_pictures: 12,
+        extension: "jpg",
+        options: || json!({ "quality": 85 }),
+    },
+    Set {
+        work: "jpeg-2mp",
+        size: LARGE,
+        n_pictures: 6,
+        extension: "jpg",
+        options: || json!({ "quality": 85 }),
+    },
+    Set {
+        work: "jpeg-12mp",
+        size: HUGE,
+        n_pictures: 2,
+        extension: "jpg",
+        options: || json!({ "quality": 85 }),
+    },
+    Set {
+        work: "jpeg-12mp-progressive",
+        size: HUGE,
+        n_pictures: 2,
+        extension: "jpg",
+        options: || json!({ "quality": 85, "progressive": true }),
+    },
+    Set {
+        work: "png-2mp",
+        size: LARGE,
+        n_pictures: 4,
+        extension: "png",
+        options: || json!({}),
+    },
+];
+
+const LARGE: Size = Size {
+    width: 1_920,
+    height: 1_080,
+};
+const HUGE: Size = Size {
+    width: 4_000,
+    height: 3_000,
+};
+
+/// Sets are drawn, saved by the peers' encoder, and hashed by both in turns.
+pub(crate) fn measure(peers: &mut Peers) -> anyhow::Result<Vec<Versus>> {
+    let directory = tempfile::tempdir()?;
+    let mut measured = vec![kernel(peers, directory.path())?];
+    for set in &SETS {
+        eprintln!("hashing {} pictures of {}", set.n_pictures, set.work);
+        let files = set.make(peers, directory.path())?;
+        measured.push(whole_files(peers, set.work, &files)?);
+    }
+    Ok(measured)
+}
+
+/// The hash alone, of the same pixels.
+fn kernel(peers: &mut Peers, directory: &Path) -> anyhow::Result<Versus> {
+    eprintln!("hashing pixels of 2 megapixels");
+    let picture = pictures::draw(1, LARGE);
+    let file = directory.join("kernel.png");
+    picture.save(&file)?;
+    let ours = || {
+        let picture = Picture::rgb(
+            picture.width() as usize,
+            picture.height() as usize,
+            picture.as_raw(),
+        );
+        std::hint::black_box(pdq(&picture, Family::Full));
+        Ok(())
+    };
+    let theirs = || peers.time("kernel", &[&file]);
+    Versus::in_turns("pdq-kernel", "pdqhash", 1, ours, theirs)
+}
+
+impl Set {
+    fn make(&self, peers: &mut Peers, directory: &Path) -> anyhow::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for seed in 0..self.n_pictures {
+            let drawn = directory.join("drawn.png");
+            pictures::draw(seed, self.size).save(&drawn)?;
+            let file = directory.join(format!("{}-{seed}.{}", self.work, self.extension));
+            peers.save(&drawn, &file, (self.options)())?;
+            files.push(file);
+        }
+        Ok(files)
+    }
+}
+
+/// From a file's bytes to its hash.
+fn whole_files(peers: &mut Peers, work: &'static str, files: &[PathBuf]) -> anyhow::Result<Versus> {
+    let read: Result<Vec<Vec<u8>>, _> = files.iter().map(std::fs::read).collect();
+    let read = read?;
+    let limits = Limits::default();
+    let ours = || {
+        for bytes in &read {
+            inspect(bytes, &limits).context("a picture could not be decoded")?;
+        }
+        Ok(())
+    };
+    let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let theirs = || peers.time("file", &paths);
+    Versus::in_turns(work, "threatexchange", files.len(), ours, theirs)
+}

@@ -1,0 +1,70 @@
+//! The peers: one process of theirs that works when it is told to, so that rounds can take turns.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+/// What `bench/peers/install` made.
+const PYTHON: &str = "bench/peers/.venv/bin/python";
+
+pub(crate) struct Peers {
+    process: Child,
+    asks: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Peers {
+    pub(crate) fn start() -> anyhow::Result<Peers> {
+        let mut process = Command::new(PYTHON)
+            .arg("bench/peers/peer.py")
+            // One core against one core.
+            .env("OMP_NUM_THREADS", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| {
+                format!("starting the peers with \"{PYTHON}\"; `make bench` installs them")
+            })?;
+        let asks = process.stdin.take().context("the peers take no input")?;
+        let answers = process.stdout.take().context("the peers give no output")?;
+        Ok(Peers {
+            process,
+            asks,
+            answers: BufReader::new(answers),
+        })
+    }
+
+    /// Seconds that a work took over all the files.
+    pub(crate) fn time(&mut self, work: &str, files: &[&Path]) -> anyhow::Result<f64> {
+        let answer = self.ask(&json!({ "work": work, "files": files }))?;
+        answer["seconds"]
+            .as_f64()
+            .context("the peers' answer has no seconds")
+    }
+
+    /// Saves a picture in the format that the ending of `to` names.
+    pub(crate) fn save(&mut self, from: &Path, to: &Path, options: Value) -> anyhow::Result<()> {
+        self.ask(&json!({ "save": from, "as": to, "options": options }))?;
+        Ok(())
+    }
+
+    fn ask(&mut self, asked: &Value) -> anyhow::Result<Value> {
+        writeln!(self.asks, "{asked}").context("asking the peers")?;
+        let mut line = String::new();
+        self.answers
+            .read_line(&mut line)
+            .context("hearing the peers")?;
+        serde_json::from_str(&line).with_context(|| format!("the peers answered \"{line}\""))
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        // A process that is gone already is as good.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
