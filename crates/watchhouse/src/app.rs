@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchhouse_match::Limits;
 
-use crate::auth::RateLimits;
+use crate::auth::{LastUses, RateLimits};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir;
@@ -45,6 +45,7 @@ pub struct Parts {
     pub ledger: Ledger,
     pub metrics: Metrics,
     pub rate_limits: RateLimits,
+    pub last_uses: LastUses,
     /// Turns for scans: bounds what waits.
     pub scan_turns: Arc<Semaphore>,
     /// Memory for the media of scans, in KiB.
@@ -138,6 +139,7 @@ impl App {
             ledger,
             metrics: Metrics::new(),
             rate_limits: RateLimits::default(),
+            last_uses: LastUses::default(),
             jobs_wake: Notify::new(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),

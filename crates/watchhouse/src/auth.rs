@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -16,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use crate::clock::{Timestamp, earlier};
 use crate::id::{Ids, KeyId, Name as _};
-use crate::store::keys::ApiKey;
+use crate::store::keys::{ApiKey, USES_KEPT_EVERY};
 use crate::store::ledger::Actor;
 
 const PREFIX: &str = "whk_";
@@ -156,6 +157,28 @@ pub fn parse_secret(text: &str) -> Option<(KeyId, [u8; 32])> {
 
 pub fn secrets_match(one: &[u8; 32], other: &[u8; 32]) -> bool {
     one.ct_eq(other).into()
+}
+
+/// When each key's use was last written down by this node. A key calls many times before the first
+/// writing has ended, and one is enough.
+#[derive(Default)]
+pub struct LastUses(Mutex<HashMap<KeyId, Timestamp>>);
+
+impl LastUses {
+    /// True when the key's use is to be written down, which the caller MUST do: it is true once a
+    /// minute.
+    pub fn is_due(&self, key: &ApiKey, now: Timestamp) -> bool {
+        let since = earlier(now, USES_KEPT_EVERY);
+        if key.last_used_at.is_some_and(|at| at >= since) {
+            return false;
+        }
+        let mut kept = self.0.lock().expect("no holder of this lock panics");
+        if kept.get(&key.id).is_some_and(|at| *at >= since) {
+            return false;
+        }
+        kept.insert(key.id.clone(), now);
+        true
+    }
 }
 
 /// How fast each key may call. Kept in memory: a restart forgives.

@@ -1,7 +1,5 @@
 //! What handlers take: the caller, bodies, pages, and POSTs that happen once.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -24,9 +22,6 @@ use crate::store::{Page, PageOf, Tx};
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
-
-/// The time of a key's last use is kept to the minute.
-const TOUCH_AFTER: Duration = Duration::from_mins(1);
 
 impl Caller {
     pub fn require(&self, scope: Scope) -> ApiResult<()> {
@@ -64,19 +59,11 @@ impl FromRequestParts<App> for Caller {
             error.retry_after = Some(wait.as_secs() + 1);
             return Err(error);
         }
-        let now = app.clock.now();
-        let is_stale = key
-            .last_used_at
-            .is_none_or(|at| now.duration_since(at) > as_signed(TOUCH_AFTER));
-        if is_stale {
+        if app.last_uses.is_due(&key, app.clock.now()) {
             app.spawn(touch(app.clone(), key.id.clone()));
         }
         Ok(Caller::from_key(&key))
     }
-}
-
-fn as_signed(duration: Duration) -> jiff::SignedDuration {
-    jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
 }
 
 async fn touch(app: App, key: KeyId) {

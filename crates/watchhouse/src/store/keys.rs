@@ -1,10 +1,15 @@
 //! API keys: who may call, and what they may do.
 
-use crate::clock::Timestamp;
+use std::time::Duration;
+
+use crate::clock::{Timestamp, earlier};
 use crate::id::KeyId;
 use crate::store::db::args;
 use crate::store::page::{Page, PageOf, name_of};
 use crate::store::{Result, Row, Tx};
+
+/// The time of a key's last use is kept to the minute.
+pub const USES_KEPT_EVERY: Duration = Duration::from_mins(1);
 
 /// A key as it is kept: the secret only as its SHA-256, which is enough for 256 random bits.
 #[derive(Clone, Debug)]
@@ -37,7 +42,10 @@ const LIST: &str = "
       FROM api_keys WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
 const ANY: &str = "SELECT COUNT(*) AS n FROM (SELECT id FROM api_keys LIMIT 1) AS first";
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
-const TOUCH: &str = "UPDATE api_keys SET last_used_at = $2 WHERE id = $1";
+// Another node may have been there a moment ago.
+const TOUCH: &str = "
+    UPDATE api_keys SET last_used_at = $2
+     WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $3)";
 
 impl ApiKey {
     fn from_row(row: &Row) -> Result<ApiKey> {
@@ -98,9 +106,11 @@ impl Tx {
         Ok(self.execute(REVOKE, args![id, now]).await? == 1)
     }
 
+    /// Keeps this moment as the key's last use, unless one of the last minute is kept already.
     pub async fn touch_key(&mut self, id: &KeyId) -> Result<()> {
         let now = self.now;
-        self.execute(TOUCH, args![id, now]).await?;
+        self.execute(TOUCH, args![id, now, earlier(now, USES_KEPT_EVERY)])
+            .await?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use expect_test::expect;
 use serde_json::{Value, json};
 use watchhouse::auth::Scope;
 use watchhouse::hex;
+use watchhouse::id::{KeyId, Name as _};
 
 use crate::app::{TestApp, is_postgres};
 use crate::client::{Answer, Client, send};
@@ -326,6 +327,26 @@ async fn a_keys_last_use_is_shown_to_the_minute() {
     client.get("/api/v1/keys/current").await.expect(200);
 
     shows("2026-01-01T00:01:30Z").await;
+}
+
+#[tokio::test]
+async fn many_calls_at_once_keep_a_keys_last_use_once() {
+    let app = TestApp::new().await;
+    let key = make_key(&app.admin(), json!({ "name": "a", "scopes": ["scan"] })).await;
+    let id = KeyId::from_text(text(&key, "id").to_owned());
+    let client = app.client_with(text(&key, "secret"));
+    app.settle().await;
+    // Nobody else can write this row, or on SQLite anything at all.
+    let mut tx = app.app.store.begin().await.unwrap();
+    tx.touch_key(&id).await.unwrap();
+    let n_tasks = app.app.tasks.len();
+
+    for _ in 0..20 {
+        client.get("/api/v1/keys/current").await.expect(200);
+    }
+
+    assert!(app.app.tasks.len() <= n_tasks + 1);
+    drop(tx);
 }
 
 /// Calls until one is refused, and says how many were not.
