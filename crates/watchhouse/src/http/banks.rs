@@ -136,7 +136,7 @@ pub async fn create_bank(
 ) -> ApiResult<Response> {
     caller.require(Scope::BanksWrite)?;
 
-    let mut tx = app.store.begin().await?;
+    let mut tx = app.store.begin_for_banks().await?;
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);
     }
@@ -208,7 +208,7 @@ pub async fn change_bank(
 ) -> ApiResult<Json<Bank>> {
     caller.require(Scope::BanksWrite)?;
 
-    let mut tx = app.store.begin().await?;
+    let mut tx = app.store.begin_for_banks().await?;
     let bank = tx.bank_to_change(&id).await?;
     let mut bank = bank.ok_or_else(|| not_found("bank", &id))?;
     let before = (bank.is_enabled, bank.threshold);
@@ -341,7 +341,7 @@ pub async fn add_hashes(
     caller.require(Scope::BanksWrite)?;
     let hashes = parse_hashes(new.hashes)?;
 
-    let mut tx = app.store.begin().await?;
+    let mut tx = app.store.begin_for_banks().await?;
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);
     }
@@ -456,7 +456,7 @@ pub async fn remove_hash(
         .filter(|number| *number < 1 << 62 && hash_id(*number) == hash)
         .ok_or_else(|| not_found("hash", &hash))?;
 
-    let mut tx = app.store.begin().await?;
+    let mut tx = app.store.begin_for_banks().await?;
     if !tx.remove_hash(&id, number).await? {
         return Err(not_found("hash", &hash));
     }

@@ -130,7 +130,7 @@ impl From<store::Error> for ApiError {
             }
             store::Error::Unavailable(_) => {
                 let mut answer =
-                    unavailable("the database is not available at this moment; try again");
+                    unavailable("the database is busy or away at this moment; try again");
                 answer.cause = Some(error.into());
                 answer
             }

@@ -115,7 +115,7 @@ pub async fn import_bank_file(
         return Err(refused(faults));
     }
 
-    let mut tx = app.store.begin().await?;
+    let mut tx = app.store.begin_for_banks().await?;
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);
     }

@@ -74,8 +74,10 @@ const CHANGED: &str = "
 
 impl Tx {
     /// Gives out `count` numbers and returns the last of them. Whoever else wants numbers waits
-    /// until this transaction ends: that is what keeps them in order of commit.
+    /// until this transaction ends: that is what keeps them in order of commit. The transaction MUST be
+    /// one of `begin_for_banks`, so that those who wait do not hold all the connections.
     pub(super) async fn take_numbers(&mut self, count: u64) -> Result<u64> {
+        debug_assert!(self.has_turn(), "it began with `begin_for_banks`");
         self.one(TAKE_NUMBERS, args![count], |row| row.count("value"))
             .await
     }

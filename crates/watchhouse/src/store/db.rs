@@ -34,6 +34,9 @@ pub struct Store {
     // SQLite has one writer. Waiting in line here is fair; waiting in SQLite is a lottery of
     // sleeps that starves somebody under load.
     writer: Arc<Mutex<()>>,
+    // PostgreSQL's changes of banks wait for each other, as long as an import takes. Waiting in line
+    // here they hold no connection, and all the others go on.
+    bank_writer: Arc<Mutex<()>>,
 }
 
 impl Store {
@@ -106,6 +109,7 @@ impl Store {
             clock,
             ids,
             writer: Arc::default(),
+            bank_writer: Arc::default(),
         };
         migrate::migrate(&store)
             .await
@@ -134,6 +138,19 @@ impl Store {
         self.begin_with(statement, turn).await
     }
 
+    /// Begins a transaction that may change banks and what is in them. It is the only one of this node;
+    /// another node's may hold it up for a moment, and then it fails as `Unavailable`.
+    pub async fn begin_for_banks(&self) -> Result<Tx> {
+        if self.dialect == Dialect::Sqlite {
+            return self.begin().await;
+        }
+        let turn = Arc::clone(&self.bank_writer).lock_owned().await;
+        let mut tx = self.begin_with("BEGIN", Some(turn)).await?;
+        // Dialect: SQLite has its own limit, for every writer.
+        tx.execute("SET LOCAL lock_timeout = '5s'", args![]).await?;
+        Ok(tx)
+    }
+
     /// Begins a transaction that only reads. It sees one moment of the database and keeps nobody
     /// waiting.
     pub async fn read(&self) -> Result<Tx> {
@@ -155,7 +172,7 @@ impl Store {
             dialect: self.dialect,
             now: self.clock.now(),
             ids: self.ids.clone(),
-            _turn: turn,
+            turn,
         })
     }
 
@@ -183,7 +200,7 @@ pub struct Tx {
     /// When all this happens.
     pub now: Timestamp,
     pub(super) ids: Ids,
-    _turn: Option<OwnedMutexGuard<()>>,
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Tx {
@@ -198,6 +215,11 @@ impl Tx {
 
     pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
         self.ids.random_bytes()
+    }
+
+    /// True when no other transaction of this node can change banks, or on SQLite anything at all.
+    pub(super) fn has_turn(&self) -> bool {
+        self.turn.is_some()
     }
 
     /// Runs a statement and says how many rows it changed.

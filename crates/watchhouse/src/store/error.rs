@@ -34,9 +34,8 @@ impl From<sqlx::Error> for Error {
                     "13" | "53100" => Error::Full,
                     // A write that the file system refused part way, as a full disk does.
                     "778" | "4874" => Error::Full,
-                    "5" | "517" | "6" | "40001" | "40P01" | "53300" | "57P01" | "57P03" => {
-                        Error::Unavailable(inner.message().to_owned())
-                    }
+                    "5" | "517" | "6" | "40001" | "40P01" | "53300" | "55P03" | "57P01"
+                    | "57P03" => Error::Unavailable(inner.message().to_owned()),
                     _ => Error::Driver(error),
                 }
             }

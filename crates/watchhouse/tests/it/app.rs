@@ -188,6 +188,14 @@ impl TestApp {
             .collect()
     }
 
+    /// The database, as another node has it.
+    pub async fn store_of_another_node(&self) -> Store {
+        let (clock, ids) = (self.app.clock.clone(), self.app.ids.clone());
+        Store::open(&self.app.config.database_url(), 1, clock, ids)
+            .await
+            .unwrap()
+    }
+
     /// Lets time pass, and everything that it makes due begin.
     pub fn advance(&self, by: Duration) {
         self.app.clock.advance(by);

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use watchhouse::id::{BankId, Name as _};
 
-use crate::app::TestApp;
+use crate::app::{TestApp, is_postgres};
 use crate::client::{Answer, Client};
 use crate::make;
+use crate::process::until;
 
 async fn import(client: &Client, bank: &str, query: &str, file: impl Into<Vec<u8>>) -> Answer {
     let path = format!("/api/v1/banks/{bank}/import?{query}");
@@ -378,4 +380,59 @@ async fn two_files_at_once_both_arrive() {
     assert_eq!(hash_count(&admin, &other).await, 2_000);
     assert_eq!(app.count("hashes").await, 5_000);
     assert_eq!(app.app.metrics.index_hashes.get(), 5_000);
+}
+
+/// How many of PostgreSQL's connections to this database wait for another's lock.
+const WAITING: &str = "
+    SELECT COUNT(*) FROM pg_stat_activity
+     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+
+#[tokio::test]
+async fn while_a_list_is_imported_elsewhere_only_changes_of_banks_wait() {
+    let app = TestApp::with(|config| config.database_connections = 3).await;
+    let admin = app.admin();
+    let bank = BankId::from_text(admin.bank("list").await);
+    let other_node = app.store_of_another_node().await;
+    let mut importing = other_node.begin_for_banks().await.unwrap();
+    importing.bank_to_change(&bank).await.unwrap();
+
+    let names: Vec<String> = (0..6).map(|n| format!("list {n}")).collect();
+    let changes = futures::future::join_all(names.iter().map(|name| admin.bank(name)));
+    let others = async {
+        if is_postgres() {
+            until("one waits in the database", async || {
+                app.number(WAITING).await > 0
+            })
+            .await;
+        }
+        for _ in 0..20 {
+            admin.get("/api/v1/banks").await.expect(200);
+        }
+        drop(importing);
+    };
+    let (made, ()) = futures::join!(changes, others);
+
+    assert_eq!(made.len(), names.len());
+    assert_eq!(app.count("banks").await, 7);
+}
+
+#[tokio::test]
+async fn a_change_of_banks_that_waits_too_long_is_told_to_come_back() {
+    if !is_postgres() {
+        // One process has the file, and its writers wait in line.
+        return;
+    }
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let bank = BankId::from_text(admin.bank("list").await);
+    let other_node = app.store_of_another_node().await;
+    let mut importing = other_node.begin_for_banks().await.unwrap();
+    importing.bank_to_change(&bank).await.unwrap();
+
+    let refused = admin.post("/api/v1/banks", json!({ "name": "a" })).await;
+
+    refused.expect_problem(503, "unavailable");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    drop(importing);
+    admin.bank("a").await;
 }
