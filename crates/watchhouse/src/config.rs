@@ -199,6 +199,12 @@ impl Config {
                 u64::from(self.sandbox.replace_after),
             ),
             ("cases.lease_seconds", self.cases.lease_seconds),
+            (
+                "server.request_timeout_seconds",
+                self.server.request_timeout_seconds,
+            ),
+            ("scan.time_limit_seconds", self.scan.time_limit_seconds),
+            ("fetch.timeout_seconds", self.fetch.timeout_seconds),
             ("webhooks.timeout_seconds", self.webhooks.timeout_seconds),
             (
                 "webhooks.endpoint_concurrency",
@@ -218,11 +224,65 @@ impl Config {
                 "the settings are wrong: {name} must be at least 1"
             );
         }
+        let at_most = [
+            (
+                "banks.threshold",
+                u64::from(self.banks.threshold),
+                63,
+                "beyond 63 of 256 bits a PDQ distance means nothing",
+            ),
+            (
+                "webhooks.timeout_seconds",
+                self.webhooks.timeout_seconds,
+                45,
+                "an attempt and its record must be done within 50 s",
+            ),
+            (
+                "server.request_timeout_seconds",
+                self.server.request_timeout_seconds,
+                240,
+                "five minutes after a hash was added no scan may be at work that did not know it",
+            ),
+            (
+                "server.stop_grace_seconds",
+                self.server.stop_grace_seconds,
+                3_600,
+                "a stop should end",
+            ),
+            (
+                "scan.max_waiting",
+                self.scan.max_waiting as u64,
+                1_000_000,
+                "whoever waits for longer than a call may take waits in vain",
+            ),
+            (
+                "jobs.concurrency",
+                self.jobs.concurrency as u64,
+                10_000,
+                "jobs wait for connections to the database",
+            ),
+            (
+                "webhooks.endpoint_concurrency",
+                self.webhooks.endpoint_concurrency as u64,
+                10_000,
+                "there are no more jobs at once",
+            ),
+        ];
+        for (name, value, most, why) in at_most {
+            anyhow::ensure!(
+                value <= most,
+                "the settings are wrong: {name} is {value}, and at most {most} is allowed: {why}"
+            );
+        }
+        let whole_scan = self
+            .fetch
+            .timeout_seconds
+            .saturating_add(self.scan.time_limit_seconds);
         anyhow::ensure!(
-            self.banks.threshold <= 63,
-            "the settings are wrong: banks.threshold is {}, and beyond 63 of 256 bits a PDQ \
-             distance means nothing",
-            self.banks.threshold
+            whole_scan <= self.server.request_timeout_seconds,
+            "the settings are wrong: fetch.timeout_seconds and scan.time_limit_seconds are \
+             {whole_scan} together, more than server.request_timeout_seconds, so that scans would \
+             be broken off and not held"
         );
         anyhow::ensure!(
             self.banks.max_lag_seconds <= LONGEST_LAG_SECONDS,

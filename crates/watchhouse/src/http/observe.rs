@@ -57,7 +57,8 @@ pub async fn observe(State(app): State<App>, request: Request, next: Next) -> Re
             .await
             .unwrap_or_else(|_| {
                 unavailable(format!(
-                    "not done within {} s; nothing was changed",
+                    "not done within {} s, and what became of it is unknown; repeat it with the same \
+                     Idempotency-Key",
                     limit.as_secs()
                 ))
                 .into_response()

@@ -124,6 +124,26 @@ async fn what_is_wrong_in_the_file_is_named_with_the_file() {
             "banks.poll_milliseconds is not less than banks.max_lag_seconds",
         ),
         (
+            "[webhooks]\ntimeout_seconds = 46\n",
+            "webhooks.timeout_seconds is 46, and at most 45 is allowed: an attempt and its record",
+        ),
+        (
+            "[server]\nrequest_timeout_seconds = 241\n",
+            "server.request_timeout_seconds is 241, and at most 240 is allowed: ",
+        ),
+        (
+            "[server]\nstop_grace_seconds = 9999999999\n",
+            "server.stop_grace_seconds is 9999999999, and at most 3600 is allowed: ",
+        ),
+        (
+            "[scan]\nmax_waiting = 9223372036854775807\n",
+            "scan.max_waiting is 9223372036854775807, and at most 1000000 is allowed: ",
+        ),
+        (
+            "[server]\nrequest_timeout_seconds = 39\n",
+            "fetch.timeout_seconds and scan.time_limit_seconds are 40 together",
+        ),
+        (
             "[rules]\nfile = \"gone.toml\"\n",
             "reading the rules in \"gone.toml\"",
         ),

@@ -160,7 +160,16 @@ async fn wrong_settings_are_named_with_their_place() {
              WATCHHOUSE_SERVER__LISTNE); beside it there are listen, public_url, max_body_bytes, \
              request_timeout_seconds, stop_grace_seconds",
         ),
-        ("banks.threshold", "64", "banks.threshold is 64"),
+        (
+            "banks.threshold",
+            "64",
+            "banks.threshold is 64, and at most 63 is allowed: beyond",
+        ),
+        (
+            "webhooks.timeout_seconds",
+            "50",
+            "webhooks.timeout_seconds is 50, and at most 45 is allowed: an attempt",
+        ),
         (
             "jobs.concurrency",
             "0",
