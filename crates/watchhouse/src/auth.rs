@@ -106,6 +106,7 @@ impl Scope {
 pub struct Caller {
     pub key_id: KeyId,
     pub name: String,
+    pub expires_at: Option<Timestamp>,
     scopes: Vec<Scope>,
 }
 
@@ -120,12 +121,20 @@ impl Caller {
         Caller {
             key_id: key.id.clone(),
             name: key.name.clone(),
+            expires_at: key.expires_at,
             scopes,
         }
     }
 
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
+    }
+
+    /// The first scope of `key` that this caller has not.
+    pub fn lacks<'a>(&self, key: &'a ApiKey) -> Option<&'a str> {
+        let mut scopes = key.scopes.iter().map(String::as_str);
+        // Nobody but an administrator has a scope that this version does not know.
+        scopes.find(|name| !self.may(Scope::parse(name).unwrap_or(Scope::Admin)))
     }
 
     pub fn actor(&self) -> Actor {

@@ -25,7 +25,7 @@ pub struct NewKey {
     #[schema(example = "review desk")]
     name: String,
     scopes: Vec<Scope>,
-    /// After this it is refused. Never, if nothing is said.
+    /// After this it is refused. If nothing is said, never, or with the key that makes it.
     expires_at: Option<Timestamp>,
     /// Calls a second. The settings' default, if nothing is said.
     rate_per_second: Option<u32>,
@@ -75,7 +75,7 @@ impl From<ApiKey> for Key {
 /// Make an API key.
 ///
 /// The secret is in this answer and nowhere else: a repetition with the same Idempotency-Key gets the
-/// key without it.
+/// key without it. A key gives no scope that it has not, and no time beyond its own.
 #[utoipa::path(post, path = "/keys", tag = "keys", request_body = NewKey,
     responses((status = 201, body = CreatedKey)))]
 pub async fn create_key(
@@ -108,7 +108,7 @@ pub async fn create_key(
         rate_per_second: new.rate_per_second,
         burst: new.burst,
         created_at: tx.now,
-        expires_at: new.expires_at,
+        expires_at: new.expires_at.or(caller.expires_at),
         revoked_at: None,
         last_used_at: None,
     };
@@ -159,6 +159,15 @@ fn check(caller: &Caller, new: &NewKey, now: Timestamp) -> ApiResult<()> {
     }
     if new.expires_at.is_some_and(|at| at <= now) {
         return Err(invalid("expires_at", "this is in the past"));
+    }
+    if let (Some(end), Some(own_end)) = (new.expires_at, caller.expires_at)
+        && end > own_end
+    {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "outlives_caller",
+            format!("a key may not outlive the key that makes it, which ends at {own_end}"),
+        ));
     }
     for (field, limit) in [
         ("rate_per_second", new.rate_per_second),
@@ -214,7 +223,8 @@ async fn find(app: &App, id: &KeyId) -> ApiResult<Json<Key>> {
 
 /// Revoke an API key.
 ///
-/// At once and for good. What it did stays on record under its name.
+/// At once and for good. What it did stays on record under its name. It takes a key that has all the
+/// scopes of the one that is revoked.
 #[utoipa::path(delete, path = "/keys/{id}", tag = "keys", params(("id" = KeyId, Path)),
     responses((status = 200, body = Key)))]
 pub async fn revoke_key(
@@ -224,7 +234,16 @@ pub async fn revoke_key(
 ) -> ApiResult<Json<Key>> {
     caller.require(Scope::KeysWrite)?;
     let mut tx = app.store.begin().await?;
-    tx.key(&id).await?.ok_or_else(|| not_found("key", &id))?;
+    let key = tx.key(&id).await?.ok_or_else(|| not_found("key", &id))?;
+    if let Some(scope) = caller.lacks(&key) {
+        return Err(ApiError::new(
+            StatusCode::FORBIDDEN,
+            "scope_missing",
+            format!(
+                "a key may only revoke keys with scopes that it has itself, and not \"{scope}\""
+            ),
+        ));
+    }
     if tx.revoke_key(&id).await? {
         tx.record(
             &caller.actor(),

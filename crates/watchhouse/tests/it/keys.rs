@@ -10,7 +10,7 @@ use watchhouse::auth::Scope;
 use watchhouse::hex;
 use watchhouse::id::{KeyId, Name as _};
 
-use crate::app::{TestApp, is_postgres};
+use crate::app::{TestApp, insert_key, is_postgres};
 use crate::client::{Answer, Client, send};
 use crate::make;
 use crate::operations::operations;
@@ -236,6 +236,53 @@ async fn a_key_gives_away_no_more_than_it_has() {
         .expect_problem(403, "scope_missing");
     let answer = given.scan("post-1", make::picture(1)).await;
     assert_eq!(answer.expect(200)["verdict"], "allow");
+}
+
+#[tokio::test]
+async fn a_key_makes_none_that_outlives_it() {
+    let app = TestApp::new().await;
+    let end = "2026-01-01T01:00:00Z";
+    let keeper = json!({ "name": "keeper", "scopes": ["keys:write", "scan"], "expires_at": end });
+    let keeper = make_key(&app.admin(), keeper).await;
+    let keeper = app.client_with(text(&keeper, "secret"));
+    let ending = |at: Value| json!({ "name": "made", "scopes": ["scan"], "expires_at": at });
+
+    let later = keeper.post(KEYS, ending(json!("2026-01-01T01:00:01Z"))).await;
+    let same = make_key(&keeper, ending(json!(end))).await;
+    let sooner = make_key(&keeper, ending(json!("2026-01-01T00:59:59Z"))).await;
+    let unsaid = make_key(&keeper, ending(Value::Null)).await;
+
+    later.expect_problem(403, "outlives_caller");
+    assert_eq!(same["expires_at"], end);
+    assert_eq!(sooner["expires_at"], "2026-01-01T00:59:59Z");
+    assert_eq!(unsaid["expires_at"], end);
+    let unending = make_key(&app.admin(), ending(Value::Null)).await;
+    assert_eq!(unending["expires_at"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_key_revokes_none_that_may_do_more() {
+    let app = TestApp::new().await;
+    let keeper = app.client("keeper", &["keys:write", "scan"]).await;
+    let admin = app.admin().get(&format!("{KEYS}/current")).await.expect(200);
+    let other = json!({ "name": "other", "scopes": ["scan", "banks:read"] });
+    let other = make_key(&app.admin(), other).await;
+    let lesser = make_key(&app.admin(), json!({ "name": "lesser", "scopes": ["scan"] })).await;
+    // As a newer version might have made it.
+    let unknown = insert_key(&app.app, "unknown", &["scan", "people:write"]).await;
+    let unknown = app.client_with(&unknown).get(&format!("{KEYS}/current")).await;
+
+    for key in [&admin, &other, &unknown.expect(200)] {
+        let answer = keeper.delete(&format!("{KEYS}/{}", text(key, "id"))).await;
+        answer.expect_problem(403, "scope_missing");
+    }
+    let revoked = keeper.delete(&format!("{KEYS}/{}", text(&lesser, "id"))).await;
+
+    assert!(revoked.expect(200)["revoked_at"].is_string());
+    assert_eq!(app.recorded("key.revoked").await.len(), 1);
+    let own = keeper.get(&format!("{KEYS}/current")).await.expect(200);
+    let path = format!("{KEYS}/{}", text(&own, "id"));
+    keeper.delete(&path).await.expect(200);
 }
 
 #[tokio::test]
