@@ -172,18 +172,13 @@ impl App {
         self.jobs_wake.notify_one();
     }
 
-    /// Ends the tasks, waits for them, and closes the database.
+    /// Ends the tasks, waits for them, and closes the database. It takes as long as what is under way:
+    /// whoever cannot wait drops it. Nothing is lost by that; what was under way is undone, or runs again
+    /// at the next start.
     pub async fn close(&self) {
         self.stop.cancel();
         self.tasks.close();
-        let grace = Duration::from_secs(self.config.server.stop_grace_seconds);
-        if tokio::time::timeout(grace, self.tasks.wait())
-            .await
-            .is_err()
-        {
-            // Nothing is lost: what was under way is undone, and runs again at the next start.
-            tracing::warn!("stopped before every task had ended");
-        }
+        self.tasks.wait().await;
         self.sandbox.shutdown().await;
         self.store.close().await;
     }

@@ -30,8 +30,10 @@ impl Serve {
         let config = Config::load(self.config.as_deref())?;
         start_log(&config.log)?;
         let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-        runtime.block_on(serve(config))?;
-        Ok(ExitCode::SUCCESS)
+        let ended = runtime.block_on(serve(config));
+        // Without waiting for threads that still read a file or decode.
+        runtime.shutdown_background();
+        ended.map(|()| ExitCode::SUCCESS)
     }
 }
 
@@ -80,15 +82,22 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         stop.cancel();
     };
     let server = axum::serve(listener, http::router(app.clone())).with_graceful_shutdown(told);
-    let stopped = app.stop.clone();
+    let ended = async {
+        server.await.context("serving")?;
+        app.close().await;
+        anyhow::Ok(())
+    };
+    let out_of_patience = async {
+        app.stop.cancelled().await;
+        tokio::time::sleep(grace).await;
+    };
     tokio::select! {
-        result = server => result.context("serving")?,
-        () = async { stopped.cancelled().await; tokio::time::sleep(grace).await } => {
-            tracing::warn!("stopped before every call was answered");
+        result = ended => {
+            result?;
+            tracing::info!("stopped");
         }
+        () = out_of_patience => tracing::warn!("stopped before all that was under way had ended"),
     }
-    app.close().await;
-    tracing::info!("stopped");
     Ok(())
 }
 

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use watchhouse::clock::Clock;
+use watchhouse::id::{BankId, Ids, Name as _};
+use watchhouse::store::Store;
 
 use crate::app::{PROGRAM, is_postgres};
 use crate::client::Client;
@@ -92,6 +95,33 @@ async fn a_call_that_does_not_end_does_not_keep_a_server_from_stopping() {
     let bank = format!("/api/v1/banks/{bank}");
     let bank = again.admin().get(&bank).await.expect(200);
     assert_eq!(bank["hash_count"], 0);
+}
+
+#[tokio::test]
+async fn an_import_that_waits_for_the_database_does_not_keep_a_server_from_stopping() {
+    let mut place = Place::new().await;
+    place.set("server.stop_grace_seconds", "1");
+    let server = place.start().await;
+    let bank = server.ready().await.bank("list").await;
+    let url = place.setting("database");
+    let other_node = Store::open(url, 1, Clock::System, Ids::random())
+        .await
+        .unwrap();
+    let mut importing = other_node.begin_for_banks().await.unwrap();
+    let bank = BankId::from_text(bank);
+    importing.bank_to_change(&bank).await.unwrap();
+    let (file, answer) = slow_import(&server, bank.as_str()).await;
+    let line = format!("pdq {}\n", make::pdq(&make::picture(1)));
+    file.send(Ok(line)).await.unwrap();
+    drop(file);
+
+    let began = Instant::now();
+    server.stop().await;
+
+    // SQLite alone waits ten seconds for a writer, and PostgreSQL for ever.
+    assert!(began.elapsed() < Duration::from_secs(9));
+    assert!(answer.await.is_err(), "there was nobody to answer");
+    drop(importing);
 }
 
 /// An import whose file the test sends line by line. The server is reading it when this returns.
