@@ -10,6 +10,7 @@
 pub mod deliver_webhook;
 mod endpoint_turns;
 pub mod forget_attempts;
+pub mod forget_blob;
 pub mod forget_checkpoints;
 pub mod look_again;
 pub mod search_sightings;
@@ -36,6 +37,7 @@ pub use endpoint_turns::EndpointTurns;
 use deliver_webhook::DeliverWebhook;
 use endpoint_turns::Called;
 use forget_attempts::ForgetAttempts;
+use forget_blob::ForgetBlob;
 use forget_checkpoints::ForgetCheckpoints;
 use look_again::LookAgain;
 use search_sightings::SearchSightings;
@@ -206,6 +208,7 @@ async fn run(app: &App, job: &QueuedJob) -> Result<Outcome, (anyhow::Error, u32)
     match job.name.as_str() {
         DeliverWebhook::NAME => run_as::<DeliverWebhook>(app, job).await,
         ForgetAttempts::NAME => run_as::<ForgetAttempts>(app, job).await,
+        ForgetBlob::NAME => run_as::<ForgetBlob>(app, job).await,
         ForgetCheckpoints::NAME => run_as::<ForgetCheckpoints>(app, job).await,
         LookAgain::NAME => run_as::<LookAgain>(app, job).await,
         SearchSightings::NAME => run_as::<SearchSightings>(app, job).await,

@@ -2,7 +2,7 @@
 //!
 //! First form: evidence is captured and sealed to this installation's identity. Bytes are written and
 //! synced before the row that names them, so a row never points at nothing; bytes without a row are
-//! what a crash between the two leaves, and harm nobody.
+//! what a crash between the two leaves, and the job `forget_blob` takes them away.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ impl Vault {
         let sealed = tokio::task::spawn_blocking(move || secrets.seal(&media))
             .await
             .context("sealing evidence")??;
-        let name = format!("evidence/{}.age", id.as_str());
+        let name = Vault::blob_of(id);
         self.blobs
             .put(&BlobPath::from(name.as_str()), PutPayload::from(sealed))
             .await
@@ -44,11 +44,17 @@ impl Vault {
         Ok(name)
     }
 
-    /// Forgets bytes whose row was never written.
-    pub async fn forget(&self, name: &str) -> anyhow::Result<()> {
-        self.blobs
-            .delete(&BlobPath::from(name))
-            .await
-            .context("deleting sealed evidence")
+    /// Where a sealed copy lies.
+    pub fn blob_of(id: &EvidenceId) -> String {
+        format!("evidence/{}.age", id.as_str())
+    }
+
+    /// Forgets bytes whose row was never written. False if they are not there.
+    pub async fn forget(&self, name: &str) -> anyhow::Result<bool> {
+        match self.blobs.delete(&BlobPath::from(name)).await {
+            Ok(()) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error).context("deleting sealed evidence"),
+        }
     }
 }

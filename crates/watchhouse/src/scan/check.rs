@@ -8,6 +8,7 @@ use super::{Checked, NewMatch, Problem, Upload};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::id::{EvidenceId, SightingId};
+use crate::jobs::forget_blob::ForgetBlob;
 use crate::matcher::Found;
 use crate::rules::{
     AccountFacts, BankFacts, DEFAULT_QUEUE, Facts, HashFacts, ItemFacts, Judgement, MatchFacts,
@@ -63,9 +64,7 @@ pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
     let facts = match_facts(&item, media_facts(&sighting), &matches, now);
     let judgement = app.rules.judge(&facts);
     let evidence = if judgement.preserve {
-        let id: EvidenceId = app.ids.make(now);
-        let blob = app.vault.keep(&id, media).await?;
-        Some((id, blob))
+        Some(seal(app, media).await?)
     } else {
         None
     };
@@ -133,6 +132,16 @@ pub(super) fn judge(
         priority,
         evidence: None,
     }
+}
+
+/// Keeps a sealed copy. Should this scan be broken off before a row names it, it is forgotten.
+async fn seal(app: &App, media: Bytes) -> anyhow::Result<(EvidenceId, String)> {
+    let mut tx = app.store.begin().await?;
+    let id: EvidenceId = tx.make();
+    ForgetBlob::enqueue(&mut tx, id.clone()).await?;
+    tx.commit().await?;
+    let blob = app.vault.keep(&id, media).await?;
+    Ok((id, blob))
 }
 
 async fn digest(media: Bytes) -> anyhow::Result<Digests> {

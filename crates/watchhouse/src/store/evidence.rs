@@ -37,6 +37,7 @@ impl Evidence {
 const INSERT: &str = "
     INSERT INTO evidence (id, item_id, sighting_id, case_id, sha256, size_bytes, blob, sealed_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const COUNT: &str = "SELECT COUNT(*) AS n FROM evidence WHERE id = $1";
 const OF_CASE: &str = "
     SELECT id, item_id, sighting_id, case_id, sha256, size_bytes, blob, sealed_at
       FROM evidence WHERE case_id = $1 ORDER BY id DESC LIMIT 200";
@@ -55,6 +56,10 @@ impl Tx {
         ];
         self.execute(INSERT, args).await?;
         Ok(())
+    }
+
+    pub async fn has_evidence(&mut self, id: &EvidenceId) -> Result<bool> {
+        Ok(self.one(COUNT, args![id], |row| row.int("n")).await? > 0)
     }
 
     /// Newest first, at most 200.
