@@ -26,7 +26,8 @@ use crate::config::Config;
 /// How much of a webhook receiver's answer is kept.
 const ANSWER_BYTES: usize = 1_024;
 
-/// Why a call was not made, or did not give what was wanted. `code` is part of the API.
+/// Why a call was not made, or did not give what was wanted. `code` is part of the API; `http::error`
+/// knows whose fault it is.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Refused {

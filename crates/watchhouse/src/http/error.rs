@@ -151,11 +151,13 @@ impl From<store::Error> for ApiError {
 
 impl From<Refused> for ApiError {
     fn from(refused: Refused) -> Self {
-        ApiError::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            refused.code,
-            refused.message,
-        )
+        let status = match refused.code {
+            "not_reached" | "fetch_failed" | "too_many_redirects" => StatusCode::BAD_GATEWAY,
+            "timed_out" => StatusCode::GATEWAY_TIMEOUT,
+            "too_many_bytes" => StatusCode::PAYLOAD_TOO_LARGE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        ApiError::new(status, refused.code, refused.message)
     }
 }
 

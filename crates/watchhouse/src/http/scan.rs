@@ -17,7 +17,7 @@ use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
 use super::banks::ListedHash;
-use super::error::{ApiResult, invalid, invalid_body, unavailable};
+use super::error::{ApiResult, Problem, invalid, invalid_body, unavailable};
 use super::extract::{Once, Params, parse_json, read_body, too_large};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
@@ -273,15 +273,27 @@ impl Scan {
 /// Scan media.
 ///
 /// Send the media itself with the item in the query, or `multipart/form-data` with the parts `item`
-/// (JSON) and `media`, or JSON with an address to fetch. The answer is durable when it arrives. What
-/// could not be checked is held, never allowed.
+/// (JSON) and `media`, or JSON with an address to fetch. The answer is durable when it arrives. Media
+/// that could not be checked is held, never allowed. Media that never came here (too large, or not to
+/// be fetched) is a problem and no verdict: hold it yourself.
 #[utoipa::path(post, path = "/scan", tag = "scan", params(ScanQuery),
     request_body(content(
         (Vec<u8> = "application/octet-stream"),
         (ScanForm = "multipart/form-data"),
         (ScanOfAddress = "application/json"),
     )),
-    responses((status = 200, body = Scan)))]
+    responses(
+        (status = 200, body = Scan),
+        (status = 413, description = "The media has more bytes than the settings allow",
+            body = Problem, content_type = "application/problem+json"),
+        (status = 502, description = "The address could not be fetched: `not_reached`, \
+            `fetch_failed`, `too_many_redirects`",
+            body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Too many scans wait, or the server stops",
+            body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "The address was not fetched in time: `timed_out`",
+            body = Problem, content_type = "application/problem+json"),
+    ))]
 pub async fn scan_media(State(app): State<App>, request: Request) -> ApiResult<Response> {
     let began = Instant::now();
     let (mut parts, body) = request.into_parts();
@@ -295,13 +307,16 @@ pub async fn scan_media(State(app): State<App>, request: Request) -> ApiResult<R
 
     let _memory = take_memory(&app, &parts).await?;
     let upload = read_upload(&app, &mut parts, body).await?;
-    check_item(&upload.item)?;
     let once = Once::new(&parts, &caller, digest(&upload))?;
     let surface = upload.item.surface;
 
     let checked = scan::check(&app, upload).await?;
-    let (tx, answer) = match record(&app, &caller, &once, checked.clone()).await {
-        Ok(recorded) => recorded,
+    let Written {
+        tx,
+        answer,
+        is_replayed,
+    } = match write(&app, &caller, &once, checked.clone()).await {
+        Ok(written) => written,
         Err(error) => {
             discard(&app, &checked).await;
             return Err(error);
@@ -315,7 +330,11 @@ pub async fn scan_media(State(app): State<App>, request: Request) -> ApiResult<R
         return Err(error.into());
     }
     app.wake();
-    count(&app, &checked, surface, began);
+    if is_replayed {
+        discard(&app, &checked).await;
+    } else {
+        count(&app, &checked, surface, began);
+    }
     Ok(answer)
 }
 
@@ -360,26 +379,35 @@ struct ScanForm {
     media: Vec<u8>,
 }
 
-/// Writes everything but the commit.
-async fn record(
-    app: &App,
-    caller: &Caller,
-    once: &Once,
-    checked: Checked,
-) -> ApiResult<(Tx, Response)> {
-    let mut tx = app.store.begin().await?;
-    if let Some(answer) = once.replayed(&mut tx).await? {
-        discard(app, &checked).await;
-        return Ok((tx, answer));
-    }
-    let recorded = scan::record(&mut tx, &caller.actor(), &checked, false).await?;
-    let answer = once
-        .answer(&mut tx, StatusCode::OK, &Scan::of(checked, recorded))
-        .await?;
-    Ok((tx, answer))
+/// An answer, and what is to be committed before it is given.
+struct Written {
+    tx: Tx,
+    answer: Response,
+    /// It was scanned before, and is not written again.
+    is_replayed: bool,
 }
 
-/// Forgets sealed bytes that no row will name.
+/// Writes everything but the commit.
+async fn write(app: &App, caller: &Caller, once: &Once, checked: Checked) -> ApiResult<Written> {
+    let mut tx = app.store.begin().await?;
+    let replayed = once.replayed(&mut tx).await?;
+    let is_replayed = replayed.is_some();
+    let answer = match replayed {
+        Some(answer) => answer,
+        None => {
+            let recorded = scan::record(&mut tx, &caller.actor(), &checked, false).await?;
+            once.answer(&mut tx, StatusCode::OK, &Scan::of(checked, recorded))
+                .await?
+        }
+    };
+    Ok(Written {
+        tx,
+        answer,
+        is_replayed,
+    })
+}
+
+/// Forgets sealed bytes that no row will name, without waiting for the job that would.
 async fn discard(app: &App, checked: &Checked) {
     if let Some((_, blob)) = &checked.evidence
         && let Err(error) = app.vault.forget(blob).await
@@ -490,6 +518,7 @@ async fn read_raw(app: &App, query: ScanQuery, body: Body) -> ApiResult<Upload> 
         address: None,
         text: None,
     };
+    check_item(&item)?;
     let media = read_body(body, app.config.scan.max_bytes).await?;
     Ok(Upload { item, media })
 }
@@ -503,9 +532,10 @@ async fn read_address(app: &App, body: Body) -> ApiResult<Upload> {
             format!("\"{}\" is no address: {error}", scan.address),
         )
     })?;
-    let media = app.outbound.fetch(&url).await?;
     let mut item = NewItem::from(scan.item);
     item.address.get_or_insert(scan.address);
+    check_item(&item)?;
+    let media = app.outbound.fetch(&url).await?;
     Ok(Upload { item, media })
 }
 
@@ -524,7 +554,7 @@ async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Uploa
     let mut form = Multipart::from_request(request, app)
         .await
         .map_err(|error| unread(error.body_text()))?;
-    let mut item: Option<ItemOfScan> = None;
+    let mut item: Option<NewItem> = None;
     let mut media: Option<Bytes> = None;
     while let Some(mut field) = form.next_field().await.map_err(broken)? {
         let name = field.name().unwrap_or_default().to_owned();
@@ -541,7 +571,12 @@ async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Uploa
             bytes.extend_from_slice(&chunk);
         }
         let is_repeated = match name.as_str() {
-            "item" => item.replace(parse_json(&bytes)?).is_some(),
+            "item" => {
+                let new = NewItem::from(parse_json::<ItemOfScan>(&bytes)?);
+                // Before the media, if the form brings it after.
+                check_item(&new)?;
+                item.replace(new).is_some()
+            }
             "media" => media.replace(Bytes::from(bytes)).is_some(),
             _ => {
                 let message =
@@ -555,8 +590,5 @@ async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Uploa
     }
     let item = item.ok_or_else(|| invalid_body("the form has no part `item` (JSON)"))?;
     let media = media.ok_or_else(|| invalid_body("the form has no part `media` (the file)"))?;
-    Ok(Upload {
-        item: item.into(),
-        media,
-    })
+    Ok(Upload { item, media })
 }

@@ -1,14 +1,18 @@
 //! Scanning: what is listed is found, and the answer explains itself.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use watchhouse::hex;
 use watchhouse::id::SightingId;
 use watchhouse_demo::alterations::Alteration;
 use watchhouse_match::{Digests, Limits, PdqHash, Transform, inspect};
 
-use crate::app::{PROGRAM, TestApp};
-use crate::client::send;
+use crate::app::{PROGRAM, TestApp, insert_key, run_sql};
+use crate::client::{Client, send};
 use crate::make;
 
 #[tokio::test]
@@ -731,6 +735,78 @@ async fn a_scan_that_is_repeated_with_its_key_happens_once() {
     assert_eq!(left.items, 1);
     assert_eq!(left.entries_of("scan.matched"), 1);
     assert_eq!(left.entries_of("evidence.sealed"), 1);
+    let page = app.stranger().get("/metrics").await.text();
+    let lines: Vec<&str> = page.lines().collect();
+    for counted in [
+        "watchhouse_scans_total{verdict=\"block\",surface=\"public\"} 1",
+        "watchhouse_matches_total 1",
+        "watchhouse_scan_seconds_count 1",
+    ] {
+        assert!(lines.contains(&counted), "no {counted} in {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_sealed_copy_without_a_row_is_forgotten_after_an_hour() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let bank = admin.bank("list").await;
+    for seed in [1, 2] {
+        admin.add_pdq(&bank, &make::pdq(&make::picture(seed))).await;
+    }
+    let kept = admin.scan("kept", make::picture(1)).await.expect(200);
+    let kept = case_evidence(&admin, &kept).await;
+    let broken_off = admin.scan("broken", make::picture(2)).await.expect(200);
+    let broken_off = case_evidence(&admin, &broken_off).await;
+    // As if the second had been broken off between sealing and its commit.
+    let sql = format!("DELETE FROM evidence WHERE id = '{broken_off}'");
+    assert_eq!(run_sql(&app.app, &sql).await, 1);
+
+    app.advance(Duration::from_mins(59));
+    app.settle().await;
+    assert_eq!(app.blobs().len(), 2, "a scan may still be under way");
+    app.advance(Duration::from_mins(1));
+    app.settle().await;
+
+    let left = app.blobs();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].ends_with(format!("{kept}.age")));
+    assert_eq!(app.count("jobs WHERE name = 'forget_blob'").await, 0);
+}
+
+/// The id of the one sealed copy in a scan's case.
+async fn case_evidence(admin: &Client, scan: &Value) -> String {
+    let id = scan["case"].as_str().unwrap();
+    let case = admin.get(&format!("/api/v1/cases/{id}")).await.expect(200);
+    assert_eq!(case["evidence"].as_array().unwrap().len(), 1);
+    case["evidence"][0]["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_item_that_makes_no_sense_is_refused_before_its_media_is_read() {
+    let app = TestApp::new().await;
+    let secret = insert_key(&app.app, "raw", &["scan"]).await;
+    let head = |query: &str, kind: &str, body: &str| {
+        format!(
+            "POST /api/v1/scan?{query} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {secret}\r\n\
+             content-type: {kind}\r\ncontent-length: 1000\r\n\r\n{body}"
+        )
+    };
+    let item = "--x\r\ncontent-disposition: form-data; name=\"item\"\r\n\r\n\
+                {\"id\":\"\",\"surface\":\"public\"}\r\n--x";
+    for request in [
+        head("item=a&kind=&surface=public", "image/jpeg", ""),
+        head("", "multipart/form-data; boundary=x", item),
+    ] {
+        let mut stream = TcpStream::connect(app.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+
+        // The media never comes.
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+
+        assert_eq!(&answer, b"HTTP/1.1 422");
+    }
 }
 
 #[tokio::test]
