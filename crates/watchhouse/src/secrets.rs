@@ -58,10 +58,6 @@ impl Secrets {
         age::decrypt(&self.identity, sealed)
             .context("opening a sealed secret: is this the key file that it was sealed with?")
     }
-
-    pub fn recipient(&self) -> &Recipient {
-        &self.recipient
-    }
 }
 
 fn create(path: &Path) -> anyhow::Result<()> {

@@ -2,10 +2,11 @@
 
 use utoipa::Modify;
 use utoipa::OpenApi as _;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    ContentBuilder, HeaderBuilder, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder, Type,
-    schema::ObjectBuilder,
+    ContentBuilder, HeaderBuilder, InfoBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder,
+    Type, schema::ObjectBuilder,
 };
 
 use super::error::Problem;
@@ -91,7 +92,7 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
         .into_iter()
         .map(|(path, item)| (path.replace("{*", "{"), item))
         .collect();
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let operations = [
             &mut item.get,
             &mut item.post,
@@ -103,9 +104,77 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
                 .responses
                 .responses
                 .insert("default".to_owned(), RefOr::T(problem()));
+            describe_variables(path, operation);
+            let id = operation.operation_id.as_deref().unwrap_or_default();
+            if HAPPEN_ONCE.contains(&id) {
+                promise_once(operation);
+            }
         }
     }
     document
+}
+
+/// Says what the variable parts of a path are.
+fn describe_variables(path: &str, operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(parameter) = parameter else {
+            continue;
+        };
+        if !matches!(parameter.parameter_in, ParameterIn::Path) {
+            continue;
+        }
+        let description = match parameter.name.as_str() {
+            "hash" => "The hash's id, as lists of the bank's hashes show it.".to_owned(),
+            "index" => "The entry's place in the tree, from 0.".to_owned(),
+            "path" => "The rest of the tile's path, as C2SP tlog-tiles writes it.".to_owned(),
+            name => {
+                let before = path.split_once(&format!("/{{{name}}}"));
+                let (_, noun) = before
+                    .and_then(|(before, _)| before.rsplit_once('/'))
+                    .expect("a variable stands behind its noun");
+                format!("The id of one of the {}.", noun.replace('-', " "))
+            }
+        };
+        parameter.description = Some(description);
+    }
+}
+
+/// The POSTs that create. A test holds them against the handlers.
+const HAPPEN_ONCE: [&str; 7] = [
+    "add_hashes",
+    "create_bank",
+    "create_decision",
+    "create_key",
+    "create_webhook_endpoint",
+    "import_bank_file",
+    "scan_media",
+];
+
+fn promise_once(operation: &mut Operation) {
+    let name = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Your own name for this call, 1 to 255 visible characters. Repeated with it within 48 \
+             hours, the call answers the same and does nothing twice.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_default()
+        .push(RefOr::T(name));
+    for (status, response) in &mut operation.responses.responses {
+        if let (true, RefOr::T(response)) = (status.starts_with('2'), response) {
+            let replayed = HeaderBuilder::new()
+                .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+                .description(Some("`true` where this is the answer of the first time."))
+                .build();
+            let name = "Idempotency-Replayed".to_owned();
+            response.headers.insert(name, RefOr::T(replayed));
+        }
+    }
 }
 
 /// The finished document, as the file `openapi.json` holds it.

@@ -151,6 +151,11 @@ fn check_parameters(what: &str, path: &str, operation: &Value) {
             "{what}: \"{name}\" has no schema"
         );
         if parameter["in"] == "path" {
+            let description = parameter["description"].as_str().unwrap_or_default();
+            assert!(
+                description.ends_with('.'),
+                "{what}: {name} is not described"
+            );
             assert_eq!(parameter["required"], true, "{what}: {name}");
             described.insert(name);
         }
@@ -170,6 +175,41 @@ fn handlers() -> BTreeSet<String> {
         }
     }
     names
+}
+
+#[tokio::test]
+async fn every_post_that_happens_once_says_so() {
+    let directory = root().join("crates/watchhouse/src/http");
+    let mut happen_once = BTreeSet::new();
+    for file in std::fs::read_dir(directory).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for rest in text.split("#[utoipa::path(").skip(1) {
+            let (_, function) = rest.split_once("pub async fn ").unwrap();
+            if rest.contains("once.replayed(") {
+                happen_once.insert(function.split('(').next().unwrap().to_owned());
+            }
+        }
+    }
+    let app = TestApp::new().await;
+
+    let mut said = BTreeSet::new();
+    for (method, path, operation) in operations(&document(&app).await) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let takes_key = parameters
+            .filter(|one| one["name"] == "Idempotency-Key" && one["in"] == "header")
+            .count();
+        let responses = operation["responses"].as_object().unwrap().values();
+        let may_replay = responses
+            .filter(|one| one["headers"].get("Idempotency-Replayed").is_some())
+            .count();
+        assert_eq!(takes_key, may_replay, "{method} {path}");
+        if takes_key == 1 {
+            said.insert(operation["operationId"].as_str().unwrap().to_owned());
+        }
+    }
+
+    assert_eq!(said, happen_once);
+    assert_eq!(said.len(), 7);
 }
 
 #[tokio::test]
