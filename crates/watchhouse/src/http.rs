@@ -1,6 +1,7 @@
 //! The API: every route, and what lies around them.
 //!
 //! Handlers are in one file a noun, in the order permission, load, change, ledger entry, jobs, commit.
+//! Where there is a JSON body the permission stands with its form, for it comes before the reading.
 //! Status codes are known here and nowhere else.
 
 pub mod accounts;

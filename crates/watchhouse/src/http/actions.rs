@@ -7,7 +7,7 @@ use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiResult, conflict, invalid, not_found};
-use super::extract::{Input, Listed, Params, Path, page};
+use super::extract::{Input, Listed, Params, Path, Scoped, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -105,6 +105,10 @@ pub struct ActionOutcome {
     detail: Option<String>,
 }
 
+impl Scoped for ActionOutcome {
+    const SCOPE: Scope = Scope::ActionsWrite;
+}
+
 #[derive(Clone, Copy, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = OutcomeOfAction)]
@@ -120,11 +124,12 @@ pub enum Outcome {
     request_body = ActionOutcome, responses((status = 200, body = Action)))]
 pub async fn answer_action(
     State(app): State<App>,
-    caller: Caller,
     Path(id): Path<ActionId>,
-    Input(answer): Input<ActionOutcome>,
+    Input {
+        caller,
+        body: answer,
+    }: Input<ActionOutcome>,
 ) -> ApiResult<Json<Action>> {
-    caller.require(Scope::ActionsWrite)?;
     if answer
         .detail
         .as_ref()

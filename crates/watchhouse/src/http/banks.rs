@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use watchhouse_match::{Hash, HashKind};
 
 use super::error::{ApiError, ApiResult, Fault, conflict, invalid, not_found};
-use super::extract::{Creation, Input, Listed, PageQuery, Params, Path, page};
+use super::extract::{Creation, Input, Listed, PageQuery, Params, Path, Scoped, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -45,6 +45,10 @@ pub struct NewBank {
     is_enabled: Option<bool>,
 }
 
+impl Scoped for NewBank {
+    const SCOPE: Scope = Scope::BanksWrite;
+}
+
 /// What is to change; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -55,6 +59,10 @@ pub struct BankChange {
     category: Option<String>,
     threshold: Option<u32>,
     is_enabled: Option<bool>,
+}
+
+impl Scoped for BankChange {
+    const SCOPE: Scope = Scope::BanksWrite;
 }
 
 #[derive(Serialize, ToSchema)]
@@ -134,8 +142,6 @@ pub async fn create_bank(
         once,
     }: Creation<NewBank>,
 ) -> ApiResult<Response> {
-    caller.require(Scope::BanksWrite)?;
-
     let mut tx = app.store.begin_for_banks().await?;
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);
@@ -163,7 +169,7 @@ pub async fn create_bank(
         .answer(&mut tx, StatusCode::CREATED, &Bank::from(bank))
         .await?;
     tx.commit().await?;
-    follow(&app).await?;
+    follow(&app).await;
     Ok(answer)
 }
 
@@ -202,12 +208,12 @@ pub async fn show_bank(
     request_body = BankChange, responses((status = 200, body = Bank)))]
 pub async fn change_bank(
     State(app): State<App>,
-    caller: Caller,
     Path(id): Path<BankId>,
-    Input(change): Input<BankChange>,
+    Input {
+        caller,
+        body: change,
+    }: Input<BankChange>,
 ) -> ApiResult<Json<Bank>> {
-    caller.require(Scope::BanksWrite)?;
-
     let mut tx = app.store.begin_for_banks().await?;
     let bank = tx.bank_to_change(&id).await?;
     let mut bank = bank.ok_or_else(|| not_found("bank", &id))?;
@@ -232,7 +238,7 @@ pub async fn change_bank(
         SearchSightings::enqueue(&mut tx, Hashes::OfBank { number, until }).await?;
     }
     tx.commit().await?;
-    follow(&app).await?;
+    follow(&app).await;
     Ok(Json(bank.into()))
 }
 
@@ -285,14 +291,18 @@ fn bank_details(bank: &store::banks::Bank) -> serde_json::Value {
     })
 }
 
-/// Lets the index follow at once, so that what was answered holds for the next scan.
-pub async fn follow(app: &App) -> ApiResult<()> {
+/// Lets the index follow at once, so that what was answered holds for the next scan. It follows to the
+/// end also when the caller has hung up meanwhile.
+pub async fn follow(app: &App) {
     app.wake();
-    if let Err(error) = app.matcher.catch_up(&app.store, &app.metrics).await {
-        // The change is committed, and the next round of the follower tries again.
-        tracing::error!("the index cannot follow the banks: {error:#}");
-    }
-    Ok(())
+    let app = app.clone();
+    let following = app.tasks.clone().spawn(async move {
+        if let Err(error) = app.matcher.catch_up(&app.store, &app.metrics).await {
+            // The change is committed, and the next round of the follower tries again.
+            tracing::error!("the index cannot follow the banks: {error:#}");
+        }
+    });
+    let _ = following.await;
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -300,6 +310,10 @@ pub async fn follow(app: &App) -> ApiResult<()> {
 pub struct NewHashes {
     /// At most 1,000; import a file for more.
     hashes: Vec<HashToAdd>,
+}
+
+impl Scoped for NewHashes {
+    const SCOPE: Scope = Scope::BanksWrite;
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -338,7 +352,6 @@ pub async fn add_hashes(
         once,
     }: Creation<NewHashes>,
 ) -> ApiResult<Response> {
-    caller.require(Scope::BanksWrite)?;
     let hashes = parse_hashes(new.hashes)?;
 
     let mut tx = app.store.begin_for_banks().await?;
@@ -365,7 +378,7 @@ pub async fn add_hashes(
     };
     let answer = once.answer(&mut tx, StatusCode::CREATED, &answer).await?;
     tx.commit().await?;
-    follow(&app).await?;
+    follow(&app).await;
     Ok(answer)
 }
 
@@ -463,6 +476,6 @@ pub async fn remove_hash(
     let details = json!({ "bank": id.as_str(), "hash": number });
     tx.record(&caller.actor(), "hash.removed", details).await?;
     tx.commit().await?;
-    follow(&app).await?;
+    follow(&app).await;
     Ok(StatusCode::NO_CONTENT)
 }

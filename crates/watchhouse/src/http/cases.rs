@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::decisions::Decision;
 use super::error::{ApiError, ApiResult, conflict, invalid, not_found};
-use super::extract::{Input, Listed, Params, Path, page};
+use super::extract::{Input, Listed, Params, Path, Scoped, page};
 use super::items::Item;
 use super::scan::{FoundMatch, Reason};
 use crate::app::App;
@@ -208,6 +208,10 @@ pub struct ClaimRequest {
     lease_seconds: Option<u64>,
 }
 
+impl Scoped for ClaimRequest {
+    const SCOPE: Scope = Scope::CasesDecide;
+}
+
 /// Claim a case, or renew the claim.
 ///
 /// While it holds nobody else can decide. Whoever has it renews it with the same call.
@@ -215,11 +219,12 @@ pub struct ClaimRequest {
     request_body = ClaimRequest, responses((status = 200, body = CaseInFull)))]
 pub async fn claim_case(
     State(app): State<App>,
-    caller: Caller,
     Path(id): Path<CaseId>,
-    Input(request): Input<ClaimRequest>,
+    Input {
+        caller,
+        body: request,
+    }: Input<ClaimRequest>,
 ) -> ApiResult<Json<CaseInFull>> {
-    caller.require(Scope::CasesDecide)?;
     let most = app.config.cases.max_lease_seconds;
     let seconds = request
         .lease_seconds

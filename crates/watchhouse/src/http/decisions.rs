@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::actions::Action;
 use super::cases::not_decidable;
 use super::error::{ApiResult, invalid, not_found};
-use super::extract::{Creation, Listed, PageQuery, Params, Path, page};
+use super::extract::{Creation, Listed, PageQuery, Params, Path, Scoped, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -60,6 +60,10 @@ pub struct NewDecision {
     /// What the platform is to do. None for `no_violation`, unless something is to be restored.
     #[serde(default)]
     actions: Vec<NewAction>,
+}
+
+impl Scoped for NewDecision {
+    const SCOPE: Scope = Scope::CasesDecide;
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -129,7 +133,6 @@ pub async fn create_decision(
         once,
     }: Creation<NewDecision>,
 ) -> ApiResult<Response> {
-    caller.require(Scope::CasesDecide)?;
     check(&new)?;
 
     let mut tx = app.store.begin().await?;

@@ -189,34 +189,44 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
     }
 }
 
-/// A JSON body of a call that creates nothing.
-pub struct Input<T>(pub T);
+/// A JSON body's form, and what it takes to send one. Whoever may not send it has nothing of it read.
+pub trait Scoped: DeserializeOwned {
+    const SCOPE: Scope;
+}
 
-impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
+/// A JSON body of a call that creates nothing, from a caller who may send it.
+pub struct Input<T> {
+    pub caller: Caller,
+    pub body: T,
+}
+
+impl<T: Scoped> FromRequest<App> for Input<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
-        let bytes = read_json_body(&parts.headers, body, app.config.server.max_body_bytes).await?;
-        Ok(Input(parse_json(&bytes)?))
+        let (mut parts, body) = request.into_parts();
+        let (caller, bytes) = read_allowed::<T>(app, &mut parts, body).await?;
+        Ok(Input {
+            caller,
+            body: parse_json(&bytes)?,
+        })
     }
 }
 
-/// A JSON body of a POST that creates: repeated with the same `Idempotency-Key`, it gets the first
-/// answer again.
+/// A JSON body of a POST that creates, from a caller who may send it: repeated with the same
+/// `Idempotency-Key`, it gets the first answer again.
 pub struct Creation<T> {
     pub caller: Caller,
     pub body: T,
     pub once: Once,
 }
 
-impl<T: DeserializeOwned> FromRequest<App> for Creation<T> {
+impl<T: Scoped> FromRequest<App> for Creation<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let caller = Caller::from_request_parts(&mut parts, app).await?;
-        let bytes = read_json_body(&parts.headers, body, app.config.server.max_body_bytes).await?;
+        let (caller, bytes) = read_allowed::<T>(app, &mut parts, body).await?;
         let once = Once::new(&parts, &caller, Sha256::digest(&bytes).into())?;
         Ok(Creation {
             caller,
@@ -224,6 +234,17 @@ impl<T: DeserializeOwned> FromRequest<App> for Creation<T> {
             once,
         })
     }
+}
+
+async fn read_allowed<T: Scoped>(
+    app: &App,
+    parts: &mut Parts,
+    body: Body,
+) -> ApiResult<(Caller, Bytes)> {
+    let caller = Caller::from_request_parts(parts, app).await?;
+    caller.require(T::SCOPE)?;
+    let bytes = read_json_body(&parts.headers, body, app.config.server.max_body_bytes).await?;
+    Ok((caller, bytes))
 }
 
 /// The promise that a POST happens once, if its caller asked for it.

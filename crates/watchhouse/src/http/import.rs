@@ -149,7 +149,7 @@ pub async fn import_bank_file(
     };
     let answer = once.answer(&mut tx, StatusCode::OK, &answer).await?;
     tx.commit().await?;
-    follow(&app).await?;
+    follow(&app).await;
     Ok(answer)
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::error::{ApiError, ApiResult, invalid, not_found};
-use super::extract::{Creation, Listed, PageQuery, Params, Path, page};
+use super::extract::{Creation, Listed, PageQuery, Params, Path, Scoped, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope, make_secret};
 use crate::clock::Timestamp;
@@ -31,6 +31,10 @@ pub struct NewKey {
     rate_per_second: Option<u32>,
     /// Calls at once.
     burst: Option<u32>,
+}
+
+impl Scoped for NewKey {
+    const SCOPE: Scope = Scope::KeysWrite;
 }
 
 /// A key. Its secret is told once, when it is made.
@@ -86,8 +90,6 @@ pub async fn create_key(
         once,
     }: Creation<NewKey>,
 ) -> ApiResult<Response> {
-    caller.require(Scope::KeysWrite)?;
-
     let mut tx = app.store.begin().await?;
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);

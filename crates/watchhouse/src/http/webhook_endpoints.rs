@@ -14,7 +14,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::error::{ApiResult, invalid, not_found};
-use super::extract::{Creation, Input, Listed, PageQuery, Params, Path, page};
+use super::extract::{Creation, Input, Listed, PageQuery, Params, Path, Scoped, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::{Timestamp, later};
@@ -34,6 +34,10 @@ pub struct NewWebhookEndpoint {
     events: Vec<Event>,
 }
 
+impl Scoped for NewWebhookEndpoint {
+    const SCOPE: Scope = Scope::WebhooksWrite;
+}
+
 /// What is to change; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +46,10 @@ pub struct WebhookEndpointChange {
     description: Option<String>,
     events: Option<Vec<Event>>,
     is_enabled: Option<bool>,
+}
+
+impl Scoped for WebhookEndpointChange {
+    const SCOPE: Scope = Scope::WebhooksWrite;
 }
 
 #[derive(Serialize, ToSchema)]
@@ -118,7 +126,6 @@ pub async fn create_webhook_endpoint(
         once,
     }: Creation<NewWebhookEndpoint>,
 ) -> ApiResult<Response> {
-    caller.require(Scope::WebhooksWrite)?;
     check_url(&app, &new.url)?;
 
     let mut tx = app.store.begin().await?;
@@ -193,11 +200,12 @@ pub async fn show_webhook_endpoint(
     responses((status = 200, body = WebhookEndpoint)))]
 pub async fn change_webhook_endpoint(
     State(app): State<App>,
-    caller: Caller,
     Path(id): Path<WebhookEndpointId>,
-    Input(change): Input<WebhookEndpointChange>,
+    Input {
+        caller,
+        body: change,
+    }: Input<WebhookEndpointChange>,
 ) -> ApiResult<Json<WebhookEndpoint>> {
-    caller.require(Scope::WebhooksWrite)?;
     if let Some(url) = &change.url {
         check_url(&app, url)?;
     }

@@ -108,6 +108,24 @@ async fn an_object_is_not_taken_from_an_array() {
 }
 
 #[tokio::test]
+async fn nothing_is_read_from_whoever_may_not_send_it() {
+    let app = TestApp::new().await;
+    let nobody = app.client("nobody", &["ledger:read"]).await;
+    let operations = operations(&app.stranger()).await.into_iter();
+
+    let mut n_calls = 0;
+    for operation in operations.filter(|one| one.body.is_some()) {
+        let path = operation.path_with("0");
+        let request = nobody.request(&operation.method, &path);
+        let request = request.header("content-type", "application/json");
+        let answer = send(request.body("{")).await;
+        answer.expect_problem(403, "scope_missing");
+        n_calls += 1;
+    }
+    assert!(n_calls >= 11, "only {n_calls} calls");
+}
+
+#[tokio::test]
 async fn json_is_asked_for_by_its_name() {
     let app = TestApp::new().await;
     let admin = app.admin();

@@ -247,7 +247,9 @@ async fn a_key_makes_none_that_outlives_it() {
     let keeper = app.client_with(text(&keeper, "secret"));
     let ending = |at: Value| json!({ "name": "made", "scopes": ["scan"], "expires_at": at });
 
-    let later = keeper.post(KEYS, ending(json!("2026-01-01T01:00:01Z"))).await;
+    let later = keeper
+        .post(KEYS, ending(json!("2026-01-01T01:00:01Z")))
+        .await;
     let same = make_key(&keeper, ending(json!(end))).await;
     let sooner = make_key(&keeper, ending(json!("2026-01-01T00:59:59Z"))).await;
     let unsaid = make_key(&keeper, ending(Value::Null)).await;
@@ -264,19 +266,32 @@ async fn a_key_makes_none_that_outlives_it() {
 async fn a_key_revokes_none_that_may_do_more() {
     let app = TestApp::new().await;
     let keeper = app.client("keeper", &["keys:write", "scan"]).await;
-    let admin = app.admin().get(&format!("{KEYS}/current")).await.expect(200);
+    let admin = app
+        .admin()
+        .get(&format!("{KEYS}/current"))
+        .await
+        .expect(200);
     let other = json!({ "name": "other", "scopes": ["scan", "banks:read"] });
     let other = make_key(&app.admin(), other).await;
-    let lesser = make_key(&app.admin(), json!({ "name": "lesser", "scopes": ["scan"] })).await;
+    let lesser = make_key(
+        &app.admin(),
+        json!({ "name": "lesser", "scopes": ["scan"] }),
+    )
+    .await;
     // As a newer version might have made it.
     let unknown = insert_key(&app.app, "unknown", &["scan", "people:write"]).await;
-    let unknown = app.client_with(&unknown).get(&format!("{KEYS}/current")).await;
+    let unknown = app
+        .client_with(&unknown)
+        .get(&format!("{KEYS}/current"))
+        .await;
 
     for key in [&admin, &other, &unknown.expect(200)] {
         let answer = keeper.delete(&format!("{KEYS}/{}", text(key, "id"))).await;
         answer.expect_problem(403, "scope_missing");
     }
-    let revoked = keeper.delete(&format!("{KEYS}/{}", text(&lesser, "id"))).await;
+    let revoked = keeper
+        .delete(&format!("{KEYS}/{}", text(&lesser, "id")))
+        .await;
 
     assert!(revoked.expect(200)["revoked_at"].is_string());
     assert_eq!(app.recorded("key.revoked").await.len(), 1);
