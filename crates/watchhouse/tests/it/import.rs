@@ -431,7 +431,10 @@ async fn a_change_of_banks_that_waits_too_long_is_told_to_come_back() {
 
     let refused = admin.post("/api/v1/banks", json!({ "name": "a" })).await;
 
-    refused.expect_problem(503, "unavailable");
+    let problem = refused.expect_problem(503, "unavailable");
+    // And not that of the call's time limit.
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("the database is busy"), "{detail}");
     assert_eq!(refused.header("retry-after"), Some("1"));
     drop(importing);
     admin.bank("a").await;
