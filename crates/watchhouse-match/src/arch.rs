@@ -7,18 +7,25 @@
     reason = "entering code that is compiled for newer CPUs cannot be checked by the compiler"
 )]
 
+mod memory;
+
 use std::sync::LazyLock;
 
+pub(crate) use memory::{column_of, prefetch};
+
 use crate::hash::PdqHash;
-use crate::index::PdqColumns;
+use crate::index::{PdqColumns, Walk};
 use crate::pdq::{Block64, Column, LANES, LumaRows, shrink, transposed};
 
+/// Rows and their distances.
+type Found = Vec<(usize, u32)>;
 type Near<'a> = &'a mut dyn FnMut(usize, usize, u32);
 
 /// The inner loops, compiled for CPUs like this one. [`Kernel::all`] is the only door, so holding one
 /// proves that this CPU can run it.
 pub(crate) struct Kernel {
     sweep: unsafe fn(&PdqColumns, &[PdqHash], u32, Near<'_>),
+    walk: unsafe fn(&Walk<'_>, usize) -> Option<Found>,
     shrink: unsafe fn(&LumaRows<'_>, &mut Block64),
 }
 
@@ -32,20 +39,24 @@ impl Kernel {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512vl")
                     && is_x86_feature_detected!("avx512vpopcntdq")
+                    && is_x86_feature_detected!("avx512bitalg")
                     && is_x86_feature_detected!("popcnt"))
                 .then_some(Kernel {
                     sweep: sweep_avx512,
+                    walk: walk_avx512,
                     shrink: shrink_avx512,
                 }),
                 #[cfg(target_arch = "x86_64")]
                 (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt")).then_some(
                     Kernel {
                         sweep: sweep_avx2,
+                        walk: walk_avx2,
                         shrink: shrink_avx2,
                     },
                 ),
                 Some(Kernel {
                     sweep: sweep_portable,
+                    walk: walk_portable,
                     shrink: shrink_portable,
                 }),
             ];
@@ -70,6 +81,12 @@ impl Kernel {
         unsafe { (self.sweep)(columns, queries, within, near) }
     }
 
+    /// See [`Walk::run`].
+    pub(crate) fn walk(&self, walk: &Walk<'_>, budget: usize) -> Option<Found> {
+        // SAFETY: as for `sweep`.
+        unsafe { (self.walk)(walk, budget) }
+    }
+
     /// See [`shrink`].
     pub(crate) fn shrink(&self, luma: &LumaRows<'_>, block: &mut Block64) {
         // SAFETY: as for `sweep`.
@@ -81,6 +98,12 @@ impl Kernel {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,popcnt")]
 fn sweep_avx512(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Near<'_>) {
     columns.sweep(queries, within, near);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,avx512bitalg,popcnt")]
+fn walk_avx512(walk: &Walk<'_>, budget: usize) -> Option<Found> {
+    walk.run(budget)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -120,6 +143,12 @@ fn sweep_avx2(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Near
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,popcnt")]
+fn walk_avx2(walk: &Walk<'_>, budget: usize) -> Option<Found> {
+    walk.run(budget)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt")]
 fn shrink_avx2(luma: &LumaRows<'_>, block: &mut Block64) {
     shrink(luma, block, transposed);
 }
@@ -127,6 +156,10 @@ fn shrink_avx2(luma: &LumaRows<'_>, block: &mut Block64) {
 /// What the compiler takes for granted: SSE2 on x86-64, NEON on AArch64.
 fn sweep_portable(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Near<'_>) {
     columns.sweep(queries, within, near);
+}
+
+fn walk_portable(walk: &Walk<'_>, budget: usize) -> Option<Found> {
+    walk.run(budget)
 }
 
 fn shrink_portable(luma: &LumaRows<'_>, block: &mut Block64) {

@@ -5,18 +5,28 @@
 
 mod bank;
 mod columns;
+mod compaction;
 mod exact;
+mod part;
+mod pdq;
+mod removed;
+mod ring;
 mod rows;
-mod scan;
+mod walk;
 
 pub use bank::{BankId, BankSettings};
 pub(crate) use columns::PdqColumns;
+pub(crate) use compaction::Bounds;
+pub use compaction::{Compacted, Compaction, Superseded};
+#[cfg(test)]
+pub(crate) use ring::Ring;
+pub(crate) use walk::Walk;
 
 use crate::hash::{Degenerate, Hash, HashKind, PdqHash};
 
 use bank::Banks;
 use exact::DigestTable;
-use scan::PdqTable;
+use pdq::PdqTable;
 
 /// The caller's name for one listed hash in one bank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,13 +56,16 @@ pub enum Refused {
         Index::WIDEST_THRESHOLD
     )]
     ThresholdTooWide { threshold: u32 },
+    #[error("cannot have more than {} banks: remove one first", Banks::MOST)]
+    TooManyBanks,
     #[error("the index is full: it holds {} hashes of one kind at most", u32::MAX)]
     Full,
 }
 
 /// Hashes of many banks, in memory.
 ///
-/// Lookups take `&self`, changes `&mut self`: the caller decides how readers and writers meet.
+/// Lookups take `&self`, changes `&mut self`: the caller decides how readers and writers meet. Changes
+/// take microseconds; what takes longer is a [`Compaction`], which needs neither.
 #[derive(Clone, Default)]
 pub struct Index {
     banks: Banks,
@@ -60,6 +73,7 @@ pub struct Index {
     sha1: DigestTable<20>,
     sha256: DigestTable<32>,
     pdq: PdqTable,
+    bounds: Bounds,
 }
 
 impl Index {
@@ -70,17 +84,33 @@ impl Index {
         Index::default()
     }
 
+    /// One that compacts what is so small that tests can compare it with a plain list.
+    #[cfg(test)]
+    pub(crate) fn with_bounds(bounds: Bounds) -> Index {
+        Index {
+            bounds,
+            ..Index::default()
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn n_parts(&self) -> usize {
+        self.pdq.parts.len()
+    }
+
     /// Creates a bank or changes its settings, at once for all its hashes.
     ///
     /// # Errors
-    /// [`Refused::ThresholdTooWide`].
+    /// [`Refused::ThresholdTooWide`] and [`Refused::TooManyBanks`].
     pub fn set_bank(&mut self, bank: BankId, settings: BankSettings) -> Result<(), Refused> {
         if settings.threshold > Index::WIDEST_THRESHOLD {
             return Err(Refused::ThresholdTooWide {
                 threshold: settings.threshold,
             });
         }
-        self.banks.set(bank, settings);
+        if !self.banks.set(bank, settings) {
+            return Err(Refused::TooManyBanks);
+        }
         Ok(())
     }
 
@@ -146,7 +176,7 @@ impl Index {
         hits[start..].sort_unstable_by_key(|hit| (hit.distance, hit.bank, hit.entry));
     }
 
-    /// Looks up several PDQ hashes, eight to a pass over the index.
+    /// Looks up several PDQ hashes, which takes less time than one by one.
     ///
     /// Appends each hit with the index of its query, in the order of the queries and then as
     /// [`Index::lookup`] orders.
@@ -159,6 +189,20 @@ impl Index {
         hits[start..].sort_unstable_by_key(|(query_idx, hit)| {
             (*query_idx, hit.distance, hit.bank, hit.entry)
         });
+    }
+
+    /// What should be done to keep lookups fast and memory small; None most of the time.
+    ///
+    /// Ask after changes, [run](Compaction::run) it while lookups and changes go on, then
+    /// [install](Index::install) the result. Taking no advice costs only speed and memory.
+    pub fn compaction(&mut self) -> Option<Compaction> {
+        self.pdq.compaction(self.bounds)
+    }
+
+    /// Puts the result of a compaction into effect, in a few microseconds and some nanoseconds for
+    /// each hash that was removed since.
+    pub fn install(&mut self, compacted: Compacted) -> Superseded {
+        self.pdq.install(compacted)
     }
 
     /// How many hashes are listed, in enabled and disabled banks.

@@ -25,7 +25,9 @@ mod tests;
 pub use decode::{DecodeError, DecodeErrorKind, Format, Limits};
 pub use digest::{Digester, Digests};
 pub use hash::{Degenerate, Hash, HashKind, ParseHashError, ParseKindError, PdqHash};
-pub use index::{BankId, BankSettings, EntryId, Hit, Index, Refused};
+pub use index::{
+    BankId, BankSettings, Compacted, Compaction, EntryId, Hit, Index, Refused, Superseded,
+};
 pub use inspect::{Frame, Inspection, inspect};
 pub use pdq::{Family, Pdq, Spectrum, Transform, pdq};
 pub use picture::{Channels, Picture};

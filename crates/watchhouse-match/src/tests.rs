@@ -1,6 +1,8 @@
 //! The fast ways against the naive ones: equal, bit for bit.
 
+mod compaction;
 mod naive;
+mod walk;
 
 use proptest::prelude::*;
 

@@ -30,6 +30,21 @@ impl PdqHash {
         let (words, _) = self.0.as_chunks::<8>();
         std::array::from_fn(|word_idx| u64::from_le_bytes(words[word_idx]))
     }
+
+    /// The inverse of `words`.
+    pub(crate) fn from_words(words: [u64; 4]) -> PdqHash {
+        let mut hash = PdqHash::default();
+        for (bytes, word) in hash.0.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *bytes = word.to_le_bytes();
+        }
+        hash
+    }
+
+    /// The bits in sixteen parts, four to a word, the low ones first.
+    pub(crate) fn parts(&self) -> [u16; 16] {
+        let (parts, _) = self.0.as_chunks::<2>();
+        std::array::from_fn(|part| u16::from_le_bytes(parts[part]))
+    }
 }
 
 impl FromStr for PdqHash {

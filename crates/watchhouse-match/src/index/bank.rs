@@ -17,9 +17,9 @@ pub struct BankSettings {
     pub is_enabled: bool,
 }
 
-/// A bank's place in `Banks`.
+/// A bank's place in `Banks`. Every row has one, so it is small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot(pub(super) u32);
+pub(super) struct Slot(u16);
 
 /// What a scan needs to know about the bank of a row.
 #[derive(Clone, Copy)]
@@ -36,11 +36,18 @@ pub(super) struct Banks {
 }
 
 impl Banks {
-    pub(super) fn set(&mut self, id: BankId, settings: BankSettings) {
+    /// How many there can be at a time.
+    pub(super) const MOST: usize = 1 << 16;
+
+    /// False if it would be one too many.
+    pub(super) fn set(&mut self, id: BankId, settings: BankSettings) -> bool {
         let bank = Some(Bank { id, settings });
         if let Some(slot) = self.slot(id) {
-            self.by_slot[slot.0 as usize] = bank;
-            return;
+            self.by_slot[usize::from(slot.0)] = bank;
+            return true;
+        }
+        if self.slots.len() == Banks::MOST {
+            return false;
         }
         let free = self.by_slot.iter().position(Option::is_none);
         let place = free.unwrap_or_else(|| {
@@ -48,14 +55,15 @@ impl Banks {
             self.by_slot.len() - 1
         });
         self.by_slot[place] = bank;
-        // Bank ids are 32 bits, so there cannot be more slots than that.
-        self.slots.insert(id, Slot(place as u32));
+        let slot = u16::try_from(place).expect("a place is free below the most");
+        self.slots.insert(id, Slot(slot));
+        true
     }
 
     /// The bank's rows MUST be gone already: its slot will be another bank's.
     pub(super) fn remove(&mut self, id: BankId) {
         if let Some(slot) = self.slots.remove(&id) {
-            self.by_slot[slot.0 as usize] = None;
+            self.by_slot[usize::from(slot.0)] = None;
         }
     }
 
@@ -65,12 +73,12 @@ impl Banks {
 
     pub(super) fn settings(&self, id: BankId) -> Option<BankSettings> {
         let slot = self.slot(id)?;
-        self.by_slot[slot.0 as usize].map(|bank| bank.settings)
+        self.by_slot[usize::from(slot.0)].map(|bank| bank.settings)
     }
 
     /// The bank at a slot, if it is enabled.
     pub(super) fn enabled(&self, slot: Slot) -> Option<&Bank> {
-        let bank = self.by_slot[slot.0 as usize].as_ref()?;
+        let bank = self.by_slot[usize::from(slot.0)].as_ref()?;
         bank.settings.is_enabled.then_some(bank)
     }
 

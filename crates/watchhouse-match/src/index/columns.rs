@@ -4,6 +4,7 @@
 //! row, so a sweep reads half the memory, and a register holds the same word of several rows.
 
 use super::rows::push_tight;
+use crate::arch;
 use crate::hash::PdqHash;
 
 /// How many rows are refused together: few enough that they stay in the first cache while every
@@ -17,6 +18,18 @@ pub(crate) struct PdqColumns {
 }
 
 impl PdqColumns {
+    /// Columns that `n` hashes will fill, and that will be read at random.
+    pub(super) fn with_capacity(n: usize) -> PdqColumns {
+        PdqColumns {
+            heads: std::array::from_fn(|_| arch::column_of(n)),
+            tails: arch::column_of(n),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.tails.len()
+    }
+
     pub(crate) fn push(&mut self, hash: &PdqHash) {
         let [a, b, c, d] = hash.words();
         push_tight(&mut self.heads[0], a);
@@ -76,8 +89,39 @@ impl PdqColumns {
         }
     }
 
+    /// One part of every row; see [`PdqHash::parts`].
+    pub(super) fn part(&self, part: usize) -> Vec<u16> {
+        let shift = part % 4 * 16;
+        let of = |word: &u64| (word >> shift) as u16;
+        match part / 4 {
+            head @ (0 | 1) => self.heads[head].iter().map(of).collect(),
+            tail => self
+                .tails
+                .iter()
+                .map(|words| of(&words[tail - 2]))
+                .collect(),
+        }
+    }
+
+    pub(super) fn hash(&self, row: usize) -> PdqHash {
+        let [c, d] = self.tails[row];
+        PdqHash::from_words([self.heads[0][row], self.heads[1][row], c, d])
+    }
+
     #[inline(always)]
-    fn distance(&self, row: usize, query: &PdqHash) -> u32 {
+    pub(super) fn prefetch_tail(&self, row: usize) {
+        arch::prefetch(&self.tails, row);
+    }
+
+    /// The distance of the last 128 bits, which lie together.
+    #[inline(always)]
+    pub(super) fn tail_distance(&self, row: usize, query: &PdqHash) -> u32 {
+        let [.., c, d] = query.words();
+        (self.tails[row][0] ^ c).count_ones() + (self.tails[row][1] ^ d).count_ones()
+    }
+
+    #[inline(always)]
+    pub(super) fn distance(&self, row: usize, query: &PdqHash) -> u32 {
         let [a, b, c, d] = query.words();
         (self.heads[0][row] ^ a).count_ones()
             + (self.heads[1][row] ^ b).count_ones()

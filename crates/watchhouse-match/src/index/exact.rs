@@ -89,9 +89,9 @@ impl<const N: usize> DigestTable<N> {
             if self.digests[row] != *digest {
                 continue;
             }
-            if let Some(bank) = banks.enabled(self.rows.slot(row)) {
+            if let Some(bank) = banks.enabled(self.rows.owners().slot(row)) {
                 hits.push(Hit {
-                    entry: self.rows.entry(row),
+                    entry: self.rows.owners().entry(row),
                     bank: bank.id,
                     kind,
                     distance: 0,

@@ -7,15 +7,28 @@ use hashbrown::HashTable;
 use super::EntryId;
 use super::bank::Slot;
 
+/// Which entry and which bank each row belongs to.
 #[derive(Clone, Default)]
-pub(super) struct Rows {
+pub(super) struct Owners {
     entries: Vec<EntryId>,
     slots: Vec<Slot>,
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Rows {
+    owners: Owners,
     /// Row numbers, found by their entry. The entry itself is not kept twice.
     by_entry: HashTable<u32>,
 }
 
-impl Rows {
+impl Owners {
+    pub(super) fn with_capacity(n: usize) -> Owners {
+        Owners {
+            entries: Vec::with_capacity(n),
+            slots: Vec::with_capacity(n),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -28,56 +41,94 @@ impl Rows {
         self.slots[row]
     }
 
-    /// Appends a row. The entry MUST NOT have one, and there MUST be fewer than `u32::MAX` rows.
     pub(super) fn push(&mut self, entry: EntryId, slot: Slot) {
-        let row = self.entries.len() as u32;
         push_tight(&mut self.entries, entry);
         push_tight(&mut self.slots, slot);
-        let entries = &self.entries;
+    }
+
+    /// The row of an entry, if entries ascend.
+    pub(super) fn find_ascending(&self, entry: EntryId) -> Option<usize> {
+        // New entries have the highest numbers of all, so this is the usual answer.
+        if self.entries.last().is_none_or(|last| *last < entry) {
+            return None;
+        }
+        self.entries.binary_search(&entry).ok()
+    }
+
+    /// The rows of one bank.
+    pub(super) fn rows_of(&self, slot: Slot) -> impl Iterator<Item = usize> {
+        let rows = self.slots.iter().enumerate();
+        rows.filter(move |(_, of)| **of == slot).map(|(row, _)| row)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<EntryId>() + self.slots.capacity() * size_of::<Slot>()
+    }
+}
+
+impl Rows {
+    pub(super) fn len(&self) -> usize {
+        self.owners.len()
+    }
+
+    pub(super) fn owners(&self) -> &Owners {
+        &self.owners
+    }
+
+    /// Appends a row. The entry MUST NOT have one, and there MUST be fewer than `u32::MAX` rows.
+    pub(super) fn push(&mut self, entry: EntryId, slot: Slot) {
+        let row = self.owners.len() as u32;
+        self.owners.push(entry, slot);
+        let entries = &self.owners.entries;
         self.by_entry
             .insert_unique(spread(entry.0), row, |&row| spread(entries[row as usize].0));
     }
 
+    pub(super) fn find(&self, entry: EntryId) -> Option<usize> {
+        let entries = &self.owners.entries;
+        let row = self
+            .by_entry
+            .find(spread(entry.0), |&row| entries[row as usize] == entry)?;
+        Some(*row as usize)
+    }
+
     /// Removes an entry's row. Answers its number, so that other columns can do the same swap.
     pub(super) fn remove(&mut self, entry: EntryId) -> Option<usize> {
+        let Owners { entries, slots } = &mut self.owners;
         let found = self
             .by_entry
-            .find_entry(spread(entry.0), |&row| self.entries[row as usize] == entry);
+            .find_entry(spread(entry.0), |&row| entries[row as usize] == entry);
         let (row, _) = found.ok()?.remove();
-        let last = self.entries.len() as u32 - 1;
+        let last = entries.len() as u32 - 1;
         if row != last {
-            let moved = self.entries[last as usize];
+            let moved = entries[last as usize];
             *self
                 .by_entry
                 .find_mut(spread(moved.0), |&row| row == last)
                 .expect("every row is found by its entry") = row;
         }
-        self.entries.swap_remove(row as usize);
-        self.slots.swap_remove(row as usize);
+        entries.swap_remove(row as usize);
+        slots.swap_remove(row as usize);
         Some(row as usize)
     }
 
     /// The entries of one bank.
     pub(super) fn entries_of(&self, slot: Slot) -> Vec<EntryId> {
-        let rows = self.entries.iter().zip(&self.slots);
-        rows.filter(|(_, of)| **of == slot)
-            .map(|(entry, _)| *entry)
-            .collect()
+        let rows = self.owners.rows_of(slot);
+        rows.map(|row| self.owners.entry(row)).collect()
     }
 
     /// Gives back what a large removal left over.
     pub(super) fn shrink(&mut self) {
-        self.entries.shrink_to_fit();
-        self.slots.shrink_to_fit();
-        let entries = &self.entries;
+        let Owners { entries, slots } = &mut self.owners;
+        entries.shrink_to_fit();
+        slots.shrink_to_fit();
         self.by_entry
             .shrink_to_fit(|&row| spread(entries[row as usize].0));
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<EntryId>()
-            + self.slots.capacity() * size_of::<Slot>()
-            + self.by_entry.allocation_size()
+        self.owners.memory_bytes() + self.by_entry.allocation_size()
     }
 }
 

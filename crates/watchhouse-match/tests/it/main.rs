@@ -1,5 +1,6 @@
 //! Everything through the public door, one file a noun.
 
+mod compaction;
 mod decode;
 mod digest;
 mod hash;
