@@ -128,8 +128,9 @@ impl Part {
         };
         let walked = |query: &PdqHash| {
             let walk = Walk::new(self.body.ring.as_ref()?, columns, *query, within);
-            // Whoever gives up here pays two sweeps in all, at worst.
-            walk.pays().then(|| kernel.walk(&walk, columns.len()))?
+            // Whoever gives up on the way pays two sweeps in all, at worst.
+            let pays = walk.likely_cost() < columns.len();
+            pays.then(|| kernel.walk(&walk, columns.len()))?
         };
         for (chunk_idx, queries) in queries.chunks(QUERIES_PER_SWEEP).enumerate() {
             let start = chunk_idx * QUERIES_PER_SWEEP;

@@ -67,11 +67,18 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether a walk is likely to take less time than comparing with every row.
-    pub(super) fn pays(&self) -> bool {
-        let n_places: usize = self.batches().map(|batch| batch.masks.len()).sum();
-        let n_rows_of_place = self.columns.len() >> 16;
-        n_places * (STEP + n_rows_of_place) < self.columns.len()
+    /// What the walk would cost if all hashes were random, in rows that a sweep compares meanwhile.
+    pub(super) fn likely_cost(&self) -> usize {
+        let n_rows = self.columns.len();
+        let of_places = self.batches().flat_map(|batch| {
+            let both = self.both_allowances(batch.part);
+            let passing = move |mask: &u16| N_MASKS[(both - mask.count_ones()) as usize];
+            batch.masks.iter().map(passing)
+        });
+        // Of the rows of a place, as many pass as there are masks that pass among all values.
+        of_places
+            .map(|n_passing| STEP + (n_rows >> 16) + ((n_rows * n_passing * STEP) >> 32))
+            .sum()
     }
 
     /// Every near row with its distance, once, in no particular order. None if it came to more than
@@ -112,6 +119,12 @@ impl<'a> Walk<'a> {
         })
     }
 
+    /// The allowances of a part and the part after.
+    #[inline(always)]
+    fn both_allowances(&self, part: usize) -> u32 {
+        self.allowances[part] + self.allowances[(part + 1) % PARTS]
+    }
+
     #[inline(always)]
     fn ask(&self, batch: Batch) {
         let table = self.ring.table(batch.part);
@@ -146,9 +159,8 @@ impl<'a> Walk<'a> {
     #[inline(always)]
     fn pass(&self, batch: Batch, bounds: &Bounds, progress: &mut Progress) -> Option<()> {
         let table = self.ring.table(batch.part);
-        let after = (batch.part + 1) % PARTS;
-        let both = self.allowances[batch.part] + self.allowances[after];
-        let after = self.parts[after];
+        let both = self.both_allowances(batch.part);
+        let after = self.parts[(batch.part + 1) % PARTS];
         for (&(mut start, end), mask) in bounds.iter().zip(batch.masks) {
             let most = (both - 1 - mask.count_ones()) as u16;
             loop {
@@ -232,10 +244,11 @@ fn allowances(within: u32) -> [u32; PARTS] {
     std::array::from_fn(|part| before(part + 1) - before(part))
 }
 
-/// How many masks have fewer bits than 0, 1, 2, 3 and 4; the widest threshold needs no more.
-const N_MASKS: [usize; 5] = [0, 1, 17, 137, 697];
+/// How many masks have fewer bits than 0, 1, 2 ...; the allowances of two parts come to 8 at most.
+const N_MASKS: [usize; 9] = [0, 1, 17, 137, 697, 2_517, 6_885, 14_893, 26_333];
 
-/// The masks of three bits or fewer, those of fewer bits first.
+/// The masks of fewer than four bits, which is the most that one part is allowed, those of fewer
+/// bits first.
 const MASKS: [u16; N_MASKS[4]] = {
     let mut masks = [0; N_MASKS[4]];
     let (mut n_masks, mut n_ones) = (0, 0);
