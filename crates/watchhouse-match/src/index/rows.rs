@@ -19,6 +19,8 @@ pub(super) struct Rows {
     owners: Owners,
     /// Row numbers, found by their entry. The entry itself is not kept twice.
     by_entry: HashTable<u32>,
+    /// No entry is or was higher.
+    highest: Option<EntryId>,
 }
 
 impl Owners {
@@ -48,7 +50,7 @@ impl Owners {
 
     /// The row of an entry, if entries ascend.
     pub(super) fn find_ascending(&self, entry: EntryId) -> Option<usize> {
-        // New entries have the highest numbers of all, so this is the usual answer.
+        // New entries are higher than all others, so this is the usual answer.
         if self.entries.last().is_none_or(|last| *last < entry) {
             return None;
         }
@@ -78,6 +80,7 @@ impl Rows {
     /// Appends a row. The entry MUST NOT have one, and there MUST be fewer than `u32::MAX` rows.
     pub(super) fn push(&mut self, entry: EntryId, slot: Slot) {
         let row = self.owners.len() as u32;
+        self.highest = self.highest.max(Some(entry));
         self.owners.push(entry, slot);
         let entries = &self.owners.entries;
         self.by_entry
@@ -94,6 +97,9 @@ impl Rows {
 
     /// Removes an entry's row. Answers its number, so that other columns can do the same swap.
     pub(super) fn remove(&mut self, entry: EntryId) -> Option<usize> {
+        if Some(entry) > self.highest {
+            return None;
+        }
         let Owners { entries, slots } = &mut self.owners;
         let found = self
             .by_entry
