@@ -49,11 +49,13 @@ impl Banks {
         if self.slots.len() == Banks::MOST {
             return false;
         }
-        let free = self.by_slot.iter().position(Option::is_none);
-        let place = free.unwrap_or_else(|| {
+        let place = if self.slots.len() < self.by_slot.len() {
+            let free = self.by_slot.iter().position(Option::is_none);
+            free.expect("there are fewer banks than places")
+        } else {
             self.by_slot.push(None);
             self.by_slot.len() - 1
-        });
+        };
         self.by_slot[place] = bank;
         let slot = u16::try_from(place).expect("a place is free below the most");
         self.slots.insert(id, Slot(slot));

@@ -255,6 +255,23 @@ fn thresholds_that_would_match_strangers_are_refused() {
 }
 
 #[test]
+fn a_bank_too_many_is_refused_until_another_goes() {
+    let mut index = Index::new();
+    for bank in 0..65_536 {
+        assert_eq!(index.set_bank(BankId(bank), enabled(31)), Ok(()));
+    }
+    let refused = index.set_bank(BankId(65_536), enabled(31));
+    assert_eq!(
+        refused.map_err(|error| error.to_string()),
+        Err("cannot have more than 65536 banks: remove one first".to_owned())
+    );
+    assert_eq!(index.set_bank(BankId(7), enabled(12)), Ok(()));
+    index.remove_bank(BankId(9));
+    assert_eq!(index.set_bank(BankId(65_536), enabled(31)), Ok(()));
+    assert_eq!(index.bank(BankId(65_536)), Some(enabled(31)));
+}
+
+#[test]
 fn a_new_bank_in_an_old_ones_place_does_not_inherit_its_hashes() {
     let mut index = Index::new();
     let hash = Hash::Sha256([3; 32]);
