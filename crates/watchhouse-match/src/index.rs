@@ -199,6 +199,13 @@ impl Index {
         self.pdq.compaction(self.bounds)
     }
 
+    /// Takes all the advice there is, for whoever has the index alone.
+    pub fn compact(&mut self) {
+        while let Some(compaction) = self.compaction() {
+            drop(self.install(compaction.run()));
+        }
+    }
+
     /// Puts the result of a compaction into effect, in a few microseconds and some nanoseconds for
     /// each hash that was removed since.
     pub fn install(&mut self, compacted: Compacted) -> Superseded {

@@ -156,6 +156,7 @@ impl App {
             tx.commit().await?;
         }
         self.spawn(follow_banks(self.clone()));
+        self.spawn(compact_index(self.clone()));
         self.spawn(crate::ledger::sequence(self.clone()));
         self.spawn(crate::jobs::work(self.clone()));
         Ok(())
@@ -194,6 +195,19 @@ async fn follow_banks(app: App) {
         tokio::select! {
             () = app.stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Keeps lookups fast while lists grow, until the stop.
+async fn compact_index(app: App) {
+    loop {
+        let compacted = tokio::select! {
+            () = app.stop.cancelled() => return,
+            compacted = app.matcher.compact(&app.metrics) => compacted,
+        };
+        if let Err(error) = compacted {
+            tracing::error!("the index stays slower than it could be: {error:#}");
         }
     }
 }

@@ -4,6 +4,9 @@
 //! transaction commits, so numbers become visible in order. `catch_up` reads everything after the last
 //! number that it has seen: after a commit of our own at once, and on a timetable for other nodes'.
 //!
+//! What is new is found at once, by comparing with all of it; `compact` sorts it in among the rest beside
+//! the lookups and the changes.
+//!
 //! It MUST NOT pass for ready when it has not kept up: what was listed meanwhile would be waved through.
 
 use std::collections::HashMap;
@@ -12,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures::TryStreamExt as _;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{Notify, OwnedMutexGuard};
 use watchhouse_match::{
     BankId as BankNumber, BankSettings, EntryId, Hash, Hit, Index, PdqHash, Refused,
 };
@@ -37,6 +40,8 @@ pub struct Matcher {
     /// and no step of the clock.
     fresh_at: Mutex<Option<Instant>>,
     max_lag: Duration,
+    /// Wakes whoever compacts.
+    changed: Notify,
 }
 
 /// Why lookups may miss what is listed.
@@ -64,6 +69,7 @@ impl Matcher {
             seen: Arc::default(),
             fresh_at: Mutex::default(),
             max_lag,
+            changed: Notify::new(),
         }
     }
 
@@ -107,9 +113,32 @@ impl Matcher {
             metrics.index_hashes.set(size.0 as u64);
             metrics.index_bytes.set(size.1 as u64);
             *seen = until;
+            self.changed.notify_one();
         }
         *self.fresh_at.lock().expect("no holder of this lock panics") = Some(began);
         Ok(())
+    }
+
+    /// Waits for changes of the index, and then does what makes lookups faster and memory less: seconds
+    /// of work for millions of hashes, during which lookups and changes go on. One task calls this.
+    pub async fn compact(&self, metrics: &Metrics) -> anyhow::Result<()> {
+        self.changed.notified().await;
+        loop {
+            let index = Arc::clone(&self.index);
+            let compacted = tokio::task::spawn_blocking(move || {
+                let lock = || index.write().expect("no holder of this lock panics");
+                let compaction = lock().compaction()?;
+                let compacted = compaction.run();
+                let superseded = lock().install(compacted);
+                drop(superseded);
+                Some(lock().memory_bytes())
+            });
+            let Some(memory_bytes) = compacted.await.context("compacting the index")? else {
+                return Ok(());
+            };
+            metrics.index_compactions.inc();
+            metrics.index_bytes.set(memory_bytes as u64);
+        }
     }
 
     /// Changes the index, on a thread that lookups may keep waiting. The turn goes along: when a caller

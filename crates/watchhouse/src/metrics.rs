@@ -48,6 +48,7 @@ pub struct Metrics {
     pub unindexed_hashes: Counter,
     pub index_hashes: Gauge<u64, AtomicU64>,
     pub index_bytes: Gauge<u64, AtomicU64>,
+    pub index_compactions: Counter,
     pub open_cases: Gauge<u64, AtomicU64>,
     pub waiting_jobs: Gauge<u64, AtomicU64>,
     pub dead_jobs: Gauge<u64, AtomicU64>,
@@ -73,6 +74,7 @@ impl Metrics {
             unindexed_hashes: Counter::default(),
             index_hashes: Gauge::default(),
             index_bytes: Gauge::default(),
+            index_compactions: Counter::default(),
             open_cases: Gauge::default(),
             waiting_jobs: Gauge::default(),
             dead_jobs: Gauge::default(),
@@ -132,6 +134,11 @@ impl Metrics {
             "Memory of the index",
             Unit::Bytes,
             self.index_bytes.clone(),
+        );
+        r.register(
+            "index_compactions",
+            "Times that new hashes were sorted in among the others",
+            self.index_compactions.clone(),
         );
         r.register(
             "open_cases",

@@ -117,6 +117,7 @@ impl Scan {
             lists.index.set_bank(BankId(number), settings)?;
             is_sound &= self.read_list(&mut lists, BankId(number), file)?;
         }
+        lists.index.compact();
         Ok((is_sound || self.skip_bad).then_some(lists))
     }
 

@@ -49,6 +49,17 @@ async fn until_ready_is(app: &TestApp, status: u16) -> Value {
     panic!("/readyz did not become {status} in 20 s");
 }
 
+/// Waits until new hashes were sorted in.
+async fn until_compacted(app: &TestApp) {
+    for _ in 0..2_000 {
+        if app.app.metrics.index_compactions.get() > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("nothing was sorted in within 20 s");
+}
+
 /// Writes a hash into a bank past the API. Its number is the next; the counter is left as it is.
 async fn insert_hash(app: &TestApp, kind: &str, value: &str) {
     let value = match is_postgres() {
@@ -178,4 +189,50 @@ async fn a_hash_that_cannot_be_indexed_does_not_keep_the_others_out() {
     app.settle().await;
     assert_eq!(app.count("jobs WHERE problem IS NOT NULL").await, 0);
     assert_eq!(app.left().await.entries_of("case.opened"), 2);
+}
+
+/// A plain bank file of `n` hashes, none of them near another.
+fn long_list(n: usize) -> String {
+    make::noise(32 * n)
+        .as_chunks::<32>()
+        .0
+        .iter()
+        .map(|hash| format!("pdq {}\n", hex::encode(hash)))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_long_list_is_sorted_in_and_matches_as_before() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let bank = admin.bank("list").await;
+    let [listed, removed, unlisted] = [1, 2, 3].map(make::picture);
+    admin
+        .add_pdq(&bank, &make::pdq_near(&make::pdq(&listed), 30))
+        .await;
+    let gone = admin.add_pdq(&bank, &make::pdq(&removed)).await;
+
+    // More than are compared one by one, and enough for tables.
+    let import = format!("/api/v1/banks/{bank}/import?format=plain");
+    admin
+        .post_bytes(&import, "text/plain", long_list(70_000))
+        .await
+        .expect(200);
+    until_compacted(&app).await;
+    admin
+        .delete(&format!("/api/v1/banks/{bank}/hashes/{gone}"))
+        .await
+        .expect(204);
+    let late = make::pdq_near(&make::pdq(&unlisted), 31);
+
+    let before = admin.scan("before", unlisted.clone()).await.expect(200);
+    admin.add_pdq(&bank, &late).await;
+
+    assert_eq!(before["matches"], json!([]));
+    let found = admin.scan("listed", listed).await.expect(200);
+    assert_eq!(found["matches"][0]["distance"], 30);
+    let found = admin.scan("late", unlisted).await.expect(200);
+    assert_eq!(found["matches"][0]["distance"], 31);
+    let found = admin.scan("removed", removed).await.expect(200);
+    assert_eq!(found["matches"], json!([]));
 }
