@@ -280,10 +280,12 @@ impl Scan {
             println!("{line}");
             return;
         }
+        let n_hashes = lists.index.len();
         println!(
-            "{n_files} files against {} hashes in {seconds:.1} s ({rate:.0} a second): \
+            "{n_files} {} against {n_hashes} {} in {seconds:.1} s ({rate:.0} a second): \
              {n_matched} matched, {n_unchecked} could not be checked",
-            lists.index.len()
+            if n_files == 1 { "file" } else { "files" },
+            if n_hashes == 1 { "hash" } else { "hashes" },
         );
     }
 }

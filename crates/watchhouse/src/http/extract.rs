@@ -385,7 +385,8 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
         let message = error.inner().to_string();
         let fault = Fault {
             line: None,
-            field: (field != ".").then_some(field),
+            // A "?" stands where the body broke off before the name was known.
+            field: (field != "." && !field.ends_with('?')).then_some(field),
             message: message.clone(),
         };
         invalid_body(message).with_errors(vec![fault])

@@ -497,7 +497,7 @@ async fn a_bar_is_drawn_on_a_terminal_and_lines_stay_whole() {
             "{line}: {plain}"
         );
     }
-    assert!(plain.contains("40 files against 1 hashes in "));
+    assert!(plain.contains("40 files against 1 hash in "));
 }
 
 /// What a terminal was sent, without colours and movements.

@@ -31,6 +31,8 @@ async fn a_broken_body_is_named_with_its_place() {
         let problem = answer.expect_problem(400, "invalid_body");
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains("line 1 column"), "{body:?}: {detail}");
+        let field = problem.pointer("/errors/0/field");
+        assert_ne!(field, Some(&json!("?")), "{body:?}: {problem}");
     }
     let answer = post_text(&admin, "/api/v1/banks", b"{\"name\":\"\xff\"}".to_vec()).await;
     answer.expect_problem(400, "invalid_body");
