@@ -17,6 +17,8 @@ mod transform;
 
 pub(crate) use band::{Column, LANES, transposed};
 pub(crate) use luma::LumaRows;
+#[cfg(test)]
+pub(crate) use luma::luma_rounded_once;
 pub(crate) use shrink::{Block64, shrink};
 pub use transform::Transform;
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::arch::Kernel;
 use crate::hash::PdqHash;
 use crate::index::PdqColumns;
-use crate::pdq::{Family, LumaRows, Pdq, Spectrum, Transform, pdq};
+use crate::pdq::{Family, LumaRows, Pdq, Spectrum, Transform, luma_rounded_once, pdq};
 use crate::picture::{Channels, Picture};
 
 /// A picture with detail at every scale, the same for the same seed.
@@ -116,6 +116,16 @@ proptest! {
             found.sort_unstable();
             prop_assert_eq!(&found, &expected, "kernel {}, the fastest being 0", nth);
         }
+    }
+}
+
+#[test]
+fn luma_in_thousandths_equals_luma_in_doubles_for_every_colour() {
+    for colour in 0..1 << 24 {
+        let [red, green, blue, _] = u32::to_le_bytes(colour);
+        let doubles = 0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue);
+        let found = luma_rounded_once(&[red, green, blue]);
+        assert_eq!(found.to_bits(), (doubles as f32).to_bits(), "{colour:#08x}");
     }
 }
 
