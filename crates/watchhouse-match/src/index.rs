@@ -65,8 +65,9 @@ pub enum Refused {
 /// Hashes of many banks, in memory.
 ///
 /// Lookups take `&self`, changes `&mut self`: the caller decides how readers and writers meet. Changes
-/// take microseconds; what takes longer is a [`Compaction`], which needs neither.
-#[derive(Clone, Default)]
+/// take microseconds, but for removing a whole bank; what takes longer is a [`Compaction`], which needs
+/// neither.
+#[derive(Default)]
 pub struct Index {
     banks: Banks,
     md5: DigestTable<16>,
@@ -206,7 +207,7 @@ impl Index {
         }
     }
 
-    /// Puts the result of a compaction into effect, in a few microseconds and some nanoseconds for
+    /// Puts the result of a compaction into effect, in a few microseconds and a third of one for
     /// each hash that was removed since.
     pub fn install(&mut self, compacted: Compacted) -> Superseded {
         self.pdq.install(compacted)

@@ -13,13 +13,11 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::jobs::search_sightings::AFTERTHOUGHT;
 use crate::store::Store;
 
 /// The defaults, as text with their reasons.
 pub const DEFAULTS: &str = include_str!("../../../watchhouse.default.toml");
-
-/// A lag and a scan together MUST be shorter than the time after which the past is searched once more.
-const LONGEST_LAG_SECONDS: u64 = 180;
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -238,12 +236,6 @@ impl Config {
                 "an attempt and its record must be done within 50 s",
             ),
             (
-                "server.request_timeout_seconds",
-                self.server.request_timeout_seconds,
-                240,
-                "five minutes after a hash was added no scan may be at work that did not know it",
-            ),
-            (
                 "server.stop_grace_seconds",
                 self.server.stop_grace_seconds,
                 3_600,
@@ -284,11 +276,15 @@ impl Config {
              {whole_scan} together, more than server.request_timeout_seconds, so that scans would \
              be broken off and not held"
         );
+        let unaware = self
+            .banks
+            .max_lag_seconds
+            .saturating_add(self.server.request_timeout_seconds);
+        let searched_again = AFTERTHOUGHT.as_secs();
         anyhow::ensure!(
-            self.banks.max_lag_seconds <= LONGEST_LAG_SECONDS,
-            "the settings are wrong: banks.max_lag_seconds is {}, and what an index that lags for more than \
-             {LONGEST_LAG_SECONDS} s lets pass is not found in the past either",
-            self.banks.max_lag_seconds
+            unaware < searched_again,
+            "the settings are wrong: banks.max_lag_seconds and server.request_timeout_seconds are {unaware} \
+             together, and {searched_again} s after a hash was added no scan may be at work that did not know it"
         );
         anyhow::ensure!(
             self.banks.poll_milliseconds < self.banks.max_lag_seconds * 1_000,

@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 
 use crate::app::App;
 use crate::clock::{Timestamp, later};
-use crate::id::WebhookEndpointId;
+use crate::id::{JobId, WebhookEndpointId};
 use crate::store::jobs::QueuedJob;
 use crate::store::{Result, Tx};
 
@@ -79,7 +79,7 @@ pub enum Outcome {
 }
 
 /// Enqueues a job in the transaction that makes it necessary.
-pub async fn enqueue<J: Job>(tx: &mut Tx, job: &J, run_at: Timestamp) -> Result<()> {
+pub async fn enqueue<J: Job>(tx: &mut Tx, job: &J, run_at: Timestamp) -> Result<JobId> {
     let payload = serde_json::to_string(job).expect("a job is plain data");
     tx.insert_job(J::NAME, &payload, run_at).await
 }
@@ -198,8 +198,7 @@ async fn run(app: &App, job: &QueuedJob) -> Result<Outcome, (anyhow::Error, u32)
         let parsed = serde_json::from_str::<J>(&job.payload).context("reading the job's payload");
         let parsed = parsed.map_err(|error| (error, 1))?;
         if job.attempts > J::TRIES {
-            let error =
-                anyhow::anyhow!("none of its tries came to an end: the process died in each");
+            let error = anyhow::anyhow!("its last try never came to an end");
             return Err((error, J::TRIES));
         }
         let result = run_once(app, &parsed).await;
@@ -278,15 +277,19 @@ async fn put_back(app: &App, job: &QueuedJob, error: &anyhow::Error, tries: u32)
     } = job;
     let problem = format!("{error:#}");
     let mut tx = app.store.begin().await?;
-    let is_ours = if *attempts >= tries {
-        tracing::error!(job.id = %id, "job `{name}` {id} was given up after {tries} tries: {problem}");
+    let is_last = *attempts >= tries;
+    let is_ours = if is_last {
         tx.bury_job(job, &problem).await?
     } else {
-        tracing::warn!(job.id = %id, "job `{name}` {id} failed on try {attempts}: {problem}");
         let wait = Duration::from_secs(1 << (*attempts).min(12));
         let at = later(tx.now, wait);
         tx.put_back_job(job, at, &problem).await?
     };
     tx.commit().await?;
+    if is_ours && is_last {
+        tracing::error!(job.id = %id, "job `{name}` {id} was given up after {tries} tries: {problem}");
+    } else if is_ours {
+        tracing::warn!(job.id = %id, "job `{name}` {id} failed on try {attempts}: {problem}");
+    }
     Ok(is_ours)
 }

@@ -51,6 +51,8 @@ pub enum NotReady {
     Loading,
     #[error("the lists are stale: for {seconds} s their changes could not be read")]
     Stale { seconds: u64 },
+    #[error("the index is broken, see the log; start the server anew")]
+    Broken,
 }
 
 /// A hit of one of a media's hashes.
@@ -75,6 +77,9 @@ impl Matcher {
 
     /// Whether lookups know every list, but for what was changed within the lag that is allowed.
     pub fn check_ready(&self) -> Result<(), NotReady> {
+        if self.index.is_poisoned() {
+            return Err(NotReady::Broken);
+        }
         let fresh_at = *self.fresh_at.lock().expect("no holder of this lock panics");
         let lag = fresh_at.ok_or(NotReady::Loading)?.elapsed();
         if lag > self.max_lag {
@@ -159,41 +164,57 @@ impl Matcher {
     /// Every hit of these digests and pictures. Of several hits on one bank's entry by one media, the
     /// closest. Runs on the caller's thread: call it from one that may be kept busy.
     pub fn lookup(&self, digests: &[Hash], pictures: &[PdqHash]) -> Vec<Found> {
-        let mut found: Vec<Found> = Vec::new();
+        let mut closest = Closest::default();
         let mut hits = Vec::new();
         let index = self.index.read().expect("no holder of this lock panics");
         for (query, digest) in digests.iter().enumerate() {
             index.lookup(digest, &mut hits);
-            found.extend(hits.drain(..).map(|hit| Found { query, hit }));
+            for hit in hits.drain(..) {
+                closest.add(Found { query, hit });
+            }
         }
         drop(index);
         // A long animation must not keep a change waiting, and behind it every other lookup.
-        let mut many = Vec::new();
         for (pass, pictures) in pictures.chunks(PICTURES_A_PASS).enumerate() {
             let first = digests.len() + pass * PICTURES_A_PASS;
             let index = self.index.read().expect("no holder of this lock panics");
-            index.lookup_many(pictures, &mut many);
-            found.extend(many.drain(..).map(|(query, hit)| Found {
-                query: first + query,
-                hit,
-            }));
+            closest.look_up(&index, pictures, first);
         }
-        closest(found)
+        closest.found()
     }
 }
 
-/// Of several hits on one entry the closest; the closest first.
-pub fn closest(found: Vec<Found>) -> Vec<Found> {
-    let mut closest: HashMap<EntryId, Found> = HashMap::new();
-    for new in found {
-        let known = closest.entry(new.hit.entry).or_insert_with(|| new.clone());
+/// Of several hits on one entry the closest.
+#[derive(Default)]
+pub struct Closest(HashMap<EntryId, Found>);
+
+impl Closest {
+    pub fn add(&mut self, new: Found) {
+        let known = self.0.entry(new.hit.entry).or_insert_with(|| new.clone());
         if (new.hit.distance, new.query) < (known.hit.distance, known.query) {
             *known = new;
         }
     }
-    let mut found: Vec<Found> = closest.into_values().collect();
-    found.sort_by_key(|found| (found.hit.distance, found.hit.entry));
-    found
+
+    /// Adds what pictures meet; the first of them is the query `first`. Some at a time, so that what many
+    /// of them meet is held once.
+    pub fn look_up(&mut self, index: &Index, pictures: &[PdqHash], first: usize) {
+        let mut hits = Vec::new();
+        for (pass, pictures) in pictures.chunks(PICTURES_A_PASS).enumerate() {
+            index.lookup_many(pictures, &mut hits);
+            for (query, hit) in hits.drain(..) {
+                let query = first + pass * PICTURES_A_PASS + query;
+                self.add(Found { query, hit });
+            }
+        }
+    }
+
+    /// The closest first.
+    pub fn found(self) -> Vec<Found> {
+        let mut found: Vec<Found> = self.0.into_values().collect();
+        found.sort_by_key(|found| (found.hit.distance, found.hit.entry));
+        found
+    }
 }
 
 pub fn set_banks(index: &mut Index, banks: Vec<Bank>) -> Result<(), Refused> {

@@ -16,7 +16,7 @@ pub use record::record;
 use bytes::Bytes;
 use watchhouse_match::Transform;
 
-use crate::id::{CaseId, EvidenceId, MatchId};
+use crate::id::{CaseId, EvidenceId, JobId, MatchId};
 use crate::rules::Verdict;
 use crate::store::banks::Bank;
 use crate::store::cases::CaseReason;
@@ -70,7 +70,16 @@ pub struct Checked {
     pub queue: Option<String>,
     pub priority: u32,
     /// The sealed copy, if the rules asked for one.
-    pub evidence: Option<(EvidenceId, String)>,
+    pub evidence: Option<SealedCopy>,
+}
+
+/// A sealed copy that no row names yet.
+#[derive(Clone, Debug)]
+pub struct SealedCopy {
+    pub id: EvidenceId,
+    pub blob: String,
+    /// The job that deletes it. Whoever writes the row withdraws the job, in the same transaction.
+    pub forget: JobId,
 }
 
 /// What was written.

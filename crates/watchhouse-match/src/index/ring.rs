@@ -3,7 +3,7 @@
 //! A hash is a ring of sixteen parts of sixteen bits. Give every part an allowance, all together
 //! one more than the distance that is asked for. Walk round the ring and add up by how much each
 //! part's differing bits fall short of its allowance: for a near row the whole round comes to more
-//! than zero, so that a walk which starts right after the place where the sum was lowest is above
+//! than zero, so that a walk which starts right after the last place where the sum was lowest is above
 //! zero at every step. Hence every near row has a part that
 //!
 //! * differs in fewer bits than its own allowance, and

@@ -284,7 +284,7 @@ impl Scan {
         println!(
             "{n_files} {} against {n_hashes} {} in {seconds:.1} s ({rate:.0} a second): \
              {n_matched} matched, {n_unchecked} could not be checked",
-            if n_files == 1 { "file" } else { "files" },
+            if *n_files == 1 { "file" } else { "files" },
             if n_hashes == 1 { "hash" } else { "hashes" },
         );
     }

@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::error::{ApiError, ApiResult, Fault, invalid, invalid_body};
 use crate::app::App;
 use crate::auth::{self, Caller, Scope};
+use crate::clock::Timestamp;
 use crate::id::KeyId;
 use crate::store::idempotency::{Attempt, Earlier};
 use crate::store::keys::ApiKey;
@@ -38,6 +39,12 @@ impl Caller {
             "scope_missing",
             message,
         ))
+    }
+
+    /// Refuses a caller whose key ended after the call began, for a body may take long to come.
+    pub async fn check_again(&self, tx: &mut Tx) -> ApiResult<()> {
+        let key = tx.key(&self.key_id).await?;
+        check_lasting(&key.ok_or_else(unknown_key)?, tx.now)
     }
 }
 
@@ -78,35 +85,46 @@ async fn touch(app: App, key: KeyId) {
 }
 
 async fn authenticate(app: &App, headers: &HeaderMap) -> ApiResult<ApiKey> {
-    let refused = |code, message: &str| ApiError::new(StatusCode::UNAUTHORIZED, code, message);
     let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Err(refused(
+        return Err(refused_key(
             "key_missing",
             "send an API key as `Authorization: Bearer whk_…`",
         ));
     };
-    let unknown = || refused("key_unknown", "this API key is not known here");
     let text = value
         .to_str()
         .ok()
         .and_then(|text| text.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, text)| text)
-        .ok_or_else(unknown)?;
-    let (id, digest) = auth::parse_secret(text.trim()).ok_or_else(unknown)?;
+        .ok_or_else(unknown_key)?;
+    let (id, digest) = auth::parse_secret(text.trim()).ok_or_else(unknown_key)?;
     let mut tx = app.store.read().await?;
     let key = tx
         .key(&id)
         .await?
         .filter(|key| auth::secrets_match(&key.secret_digest, &digest));
-    let key = key.ok_or_else(unknown)?;
-    if key.revoked_at.is_some() {
-        return Err(refused("key_revoked", "this API key was revoked"));
-    }
-    if key.expires_at.is_some_and(|at| at <= app.clock.now()) {
-        return Err(refused("key_expired", "this API key has expired"));
-    }
+    let key = key.ok_or_else(unknown_key)?;
+    check_lasting(&key, app.clock.now())?;
     Ok(key)
+}
+
+fn check_lasting(key: &ApiKey, now: Timestamp) -> ApiResult<()> {
+    if key.revoked_at.is_some() {
+        return Err(refused_key("key_revoked", "this API key was revoked"));
+    }
+    if key.expires_at.is_some_and(|at| at <= now) {
+        return Err(refused_key("key_expired", "this API key has expired"));
+    }
+    Ok(())
+}
+
+fn refused_key(code: &'static str, message: &str) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, code, message)
+}
+
+fn unknown_key() -> ApiError {
+    refused_key("key_unknown", "this API key is not known here")
 }
 
 /// Which page of a list, newest first.

@@ -91,6 +91,7 @@ pub async fn create_key(
     }: Creation<NewKey>,
 ) -> ApiResult<Response> {
     let mut tx = app.store.begin().await?;
+    caller.check_again(&mut tx).await?;
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);
     }

@@ -409,8 +409,8 @@ async fn write(app: &App, caller: &Caller, once: &Once, checked: Checked) -> Api
 
 /// Forgets sealed bytes that no row will name, without waiting for the job that would.
 async fn discard(app: &App, checked: &Checked) {
-    if let Some((_, blob)) = &checked.evidence
-        && let Err(error) = app.vault.forget(blob).await
+    if let Some(copy) = &checked.evidence
+        && let Err(error) = app.vault.forget(&copy.blob).await
     {
         tracing::warn!("sealed bytes that no row names could not be deleted: {error:#}");
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Job, Outcome, enqueue};
 use crate::app::App;
 use crate::clock::later;
-use crate::id::EvidenceId;
+use crate::id::{EvidenceId, JobId};
 use crate::store::{Result, Tx};
 use crate::vault::Vault;
 
@@ -22,7 +22,7 @@ pub struct ForgetBlob {
 }
 
 impl ForgetBlob {
-    pub async fn enqueue(tx: &mut Tx, evidence: EvidenceId) -> Result<()> {
+    pub async fn enqueue(tx: &mut Tx, evidence: EvidenceId) -> Result<JobId> {
         let at = later(tx.now, DOUBT);
         enqueue(tx, &ForgetBlob { evidence }, at).await
     }

@@ -25,7 +25,8 @@ impl LookAgain {
     pub async fn enqueue(tx: &mut Tx, sighting: &SightingId) -> Result<()> {
         let sighting = sighting.clone();
         let now = tx.now;
-        enqueue(tx, &LookAgain { sighting }, now).await
+        enqueue(tx, &LookAgain { sighting }, now).await?;
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Job, Outcome, enqueue};
 use crate::app::App;
 use crate::clock::{earlier, later};
 use crate::id::{Name as _, SightingId};
-use crate::matcher::{Found, closest, set_banks};
+use crate::matcher::{Closest, Found, set_banks};
 use crate::scan;
 use crate::store::sightings::{SeenDigests, SeenFrame};
 use crate::store::{Result, Tx};
@@ -30,10 +30,10 @@ const HASHES_A_RUN: u32 = 100_000;
 /// it finishes the stride or the sighting that it is at.
 const RUN: Duration = Duration::from_secs(1);
 
-/// How long after a change its search is run once more over the newest sightings: longer than an index may
-/// lag and a scan may take. A scan that looked up just before the change may write its sighting just after
-/// the search had passed.
-const AFTERTHOUGHT: Duration = Duration::from_mins(5);
+/// How long after a search begins it is run once more over the newest sightings: longer than an index may
+/// lag and a scan may take together (the settings are held to that). A scan that looked up just before the
+/// change may write its sighting just after the search had passed.
+pub const AFTERTHOUGHT: Duration = Duration::from_mins(5);
 
 /// A search through sightings for some hashes.
 #[derive(Clone, Serialize, Deserialize)]
@@ -74,10 +74,13 @@ impl SearchSightings {
     /// Enqueues the search for what this transaction changes.
     pub async fn enqueue(tx: &mut Tx, hashes: Hashes) -> Result<()> {
         let now = tx.now;
-        enqueue(tx, &SearchSightings::through_all(hashes.clone()), now).await?;
-        let from = SightingId::first_at(earlier(now, AFTERTHOUGHT)).to_string();
-        let newest = SearchSightings::after(hashes, from);
-        enqueue(tx, &newest, later(now, AFTERTHOUGHT)).await
+        enqueue(tx, &SearchSightings::through_all(hashes), now).await?;
+        Ok(())
+    }
+
+    /// True of the first run of a search through everything.
+    fn is_beginning(&self) -> bool {
+        self.hashes_after == 0 && self.after.is_empty()
     }
 }
 
@@ -86,11 +89,19 @@ impl Job for SearchSightings {
     const TRIES: u32 = 20;
 
     async fn run(&self, app: &App) -> anyhow::Result<Outcome> {
+        let began = app.clock.now();
         let rest = self.search(app, Instant::now() + RUN).await?;
         let mut tx = app.store.begin().await?;
         if let Some(rest) = rest {
             let now = tx.now;
             enqueue(&mut tx, &rest, now).await?;
+        }
+        if self.is_beginning() {
+            // From now and not from the change: its transaction may have taken longer than that.
+            let from = SightingId::first_at(earlier(began, AFTERTHOUGHT)).to_string();
+            let newest = SearchSightings::after(self.hashes.clone(), from);
+            let at = later(tx.now, AFTERTHOUGHT);
+            enqueue(&mut tx, &newest, at).await?;
         }
         Ok(Outcome::Done(tx))
     }
@@ -172,32 +183,23 @@ fn meet(
     seen: &[SeenDigests],
     frames: &[(SightingId, SeenFrame)],
 ) -> BTreeMap<SightingId, Vec<Found>> {
-    let mut met: BTreeMap<SightingId, Vec<Found>> = BTreeMap::new();
+    let mut met: BTreeMap<SightingId, Closest> = BTreeMap::new();
     let mut hits = Vec::new();
     for SeenDigests { id, digests } in seen {
         for (query, digest) in digests.hashes().iter().enumerate() {
             index.lookup(digest, &mut hits);
             for hit in hits.drain(..) {
-                met.entry(id.clone())
-                    .or_default()
-                    .push(Found { query, hit });
+                let closest = met.entry(id.clone()).or_default();
+                closest.add(Found { query, hit });
             }
         }
     }
-    let pictures: Vec<PdqHash> = frames.iter().map(|(_, frame)| PdqHash(frame.pdq)).collect();
-    let mut hits = Vec::new();
-    index.lookup_many(&pictures, &mut hits);
-    for (place, hit) in hits {
-        let (id, _) = &frames[place];
-        let before = frames[..place].iter().rposition(|(other, _)| other != id);
-        let first = before.map_or(0, |before| before + 1);
-        let query = scan::DIGESTS + place - first;
-        met.entry(id.clone())
-            .or_default()
-            .push(Found { query, hit });
+    for frames in frames.chunk_by(|(one, _), (next, _)| one == next) {
+        let (id, _) = &frames[0];
+        let pictures: Vec<PdqHash> = frames.iter().map(|(_, frame)| PdqHash(frame.pdq)).collect();
+        let closest = met.entry(id.clone()).or_default();
+        closest.look_up(index, &pictures, scan::DIGESTS);
     }
-    for found in met.values_mut() {
-        *found = closest(std::mem::take(found));
-    }
-    met
+    let found = met.into_iter().map(|(id, closest)| (id, closest.found()));
+    found.filter(|(_, found)| !found.is_empty()).collect()
 }

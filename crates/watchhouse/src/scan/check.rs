@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use watchhouse_match::{Digests, Hash, Inspection, PdqHash, Transform};
 
-use super::explain::{Query, explain, select};
-use super::{Checked, NewMatch, Problem, Upload};
+use super::explain::{Query, explain};
+use super::{Checked, NewMatch, Problem, SealedCopy, Upload};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::id::{EvidenceId, SightingId};
@@ -55,11 +55,11 @@ pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
     }
     let (pictures, queries) = pictures(&inspection, app.config.scan.turned);
     let found = look_up(app, digests.hashes(), pictures).await?;
-    let (found, more_matches) = select(found, &[]);
-    let mut matches = Vec::new();
-    if !found.is_empty() {
-        matches = explain(&mut app.store.read().await?, &found, &queries).await?;
-    }
+    let (matches, more_matches) = if found.is_empty() {
+        (Vec::new(), 0)
+    } else {
+        explain(&mut app.store.read().await?, &found, &[], &queries).await?
+    };
 
     let facts = match_facts(&item, media_facts(&sighting), &matches, now);
     let judgement = app.rules.judge(&facts);
@@ -135,13 +135,13 @@ pub(super) fn judge(
 }
 
 /// Keeps a sealed copy. Should this scan be broken off before a row names it, it is forgotten.
-async fn seal(app: &App, media: Bytes) -> anyhow::Result<(EvidenceId, String)> {
+async fn seal(app: &App, media: Bytes) -> anyhow::Result<SealedCopy> {
     let mut tx = app.store.begin().await?;
     let id: EvidenceId = tx.make();
-    ForgetBlob::enqueue(&mut tx, id.clone()).await?;
+    let forget = ForgetBlob::enqueue(&mut tx, id.clone()).await?;
     tx.commit().await?;
     let blob = app.vault.keep(&id, media).await?;
-    Ok((id, blob))
+    Ok(SealedCopy { id, blob, forget })
 }
 
 async fn digest(media: Bytes) -> anyhow::Result<Digests> {

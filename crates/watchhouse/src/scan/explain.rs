@@ -27,39 +27,31 @@ pub(super) struct Query {
     pub transform: Transform,
 }
 
-/// Of one media's hits, the closest first, those to be recorded: of each bank the closest. And how many
-/// more there are. `known` has matches of that media already.
-pub(super) fn select(found: Vec<Found>, known: &[KnownMatch]) -> (Vec<Found>, usize) {
-    let mut selected = Vec::new();
-    let mut n_selected: HashMap<BankNumber, usize> = HashMap::new();
+/// Of one media's hits, the closest first, those to be recorded, with what they met: of each bank the
+/// closest. And how many more there are. `known` has matches of that media already.
+///
+/// What was removed or switched off since the look-up is no match any more, and takes no other's place.
+pub(super) async fn explain(
+    tx: &mut Tx,
+    found: &[Found],
+    known: &[KnownMatch],
+    queries: &[Query],
+) -> Result<(Vec<NewMatch>, usize)> {
+    let mut matches = Vec::new();
     let mut more = 0;
-    for found in found {
-        let hit = &found.hit;
+    let mut n_matches: HashMap<BankNumber, usize> = HashMap::new();
+    let mut banks: HashMap<BankId, Option<Bank>> = HashMap::new();
+    for Found { query, hit } in found {
         if known.iter().any(|known| known.hash_number == hit.entry.0) {
             continue;
         }
         let is_as_close =
             |known: &&KnownMatch| known.bank_number == hit.bank.0 && known.distance <= hit.distance;
-        let n_selected = n_selected.entry(hit.bank).or_default();
-        if *n_selected + known.iter().filter(is_as_close).count() < MATCHES_A_BANK {
-            *n_selected += 1;
-            selected.push(found);
-        } else {
+        let n_matches = n_matches.entry(hit.bank).or_default();
+        if *n_matches + known.iter().filter(is_as_close).count() >= MATCHES_A_BANK {
             more += 1;
+            continue;
         }
-    }
-    (selected, more)
-}
-
-/// Reads what the hits met. What was removed or switched off since the look-up is no match any more.
-pub(super) async fn explain(
-    tx: &mut Tx,
-    found: &[Found],
-    queries: &[Query],
-) -> Result<Vec<NewMatch>> {
-    let mut matches = Vec::new();
-    let mut banks: HashMap<BankId, Option<Bank>> = HashMap::new();
-    for Found { query, hit } in found {
         let hash = tx.hash(hit.entry.0).await?;
         let Some(hash) = hash.filter(|hash| hash.removed_at.is_none()) else {
             continue;
@@ -71,6 +63,7 @@ pub(super) async fn explain(
         let Some(bank) = banks[&hash.bank_id].clone() else {
             continue;
         };
+        *n_matches += 1;
         let query = query.checked_sub(DIGESTS).map(|index| queries[index]);
         matches.push(NewMatch {
             id: tx.make(),
@@ -84,5 +77,5 @@ pub(super) async fn explain(
             rule: None,
         });
     }
-    Ok(matches)
+    Ok((matches, more))
 }

@@ -5,7 +5,7 @@
 
 use watchhouse_match::{PdqHash, Transform};
 
-use super::explain::{Query, explain, select};
+use super::explain::{Query, explain};
 use super::{check, record};
 use crate::app::App;
 use crate::id::SightingId;
@@ -34,14 +34,13 @@ pub async fn record_past(app: &App, id: &SightingId, found: Vec<Found>) -> anyho
         return Ok(());
     };
     let known = tx.matches_of_sighting(id).await?;
-    let (found, more_matches) = select(found, &known);
     let frames = sighting.frames.iter().map(|frame| Query {
         frame: frame.frame,
         quality: frame.quality,
         transform: Transform::Original,
     });
     let queries: Vec<Query> = frames.collect();
-    let matches = explain(&mut tx, &found, &queries).await?;
+    let (matches, more_matches) = explain(&mut tx, &found, &known, &queries).await?;
     if matches.is_empty() {
         return Ok(());
     }

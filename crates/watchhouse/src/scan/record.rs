@@ -14,7 +14,7 @@ use crate::store::evidence::Evidence;
 use crate::store::items::Item;
 use crate::store::ledger::Actor;
 use crate::store::matches::Match;
-use crate::store::{Result, Tx};
+use crate::store::{Error, Result, Tx};
 
 /// Writes what `check` found. The sighting's row MUST be there already when `is_past`, and is written
 /// otherwise.
@@ -69,15 +69,20 @@ pub async fn record(
     if let Some(case) = &case {
         tx.add_case_reasons(&case.id, &checked.reasons).await?;
         announce_case(tx, checked, &item, case).await?;
-        if let Some((evidence_id, blob)) = &checked.evidence {
+        if let Some(copy) = &checked.evidence {
+            if !tx.withdraw_job(&copy.forget).await? {
+                // Much time has passed, or a clock was set: the bytes may be gone.
+                let what = "the sealed copy was given up before the scan was done";
+                return Err(Error::Unavailable(what.to_owned()));
+            }
             let evidence = Evidence {
-                id: evidence_id.clone(),
+                id: copy.id.clone(),
                 item_id: item.id.clone(),
                 sighting_id: checked.sighting.id.clone(),
                 case_id: case.id.clone(),
                 sha256: checked.sighting.sha256,
                 size_bytes: checked.sighting.size_bytes,
-                blob: blob.clone(),
+                blob: copy.blob.clone(),
                 sealed_at: tx.now,
             };
             tx.insert_evidence(&evidence).await?;

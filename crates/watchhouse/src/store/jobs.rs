@@ -36,6 +36,7 @@ impl QueuedJob {
 
 const INSERT: &str = "
     INSERT INTO jobs (id, name, payload, run_at, attempts, created_at) VALUES ($1, $2, $3, $4, 0, $5)";
+const WITHDRAW: &str = "DELETE FROM jobs WHERE id = $1 AND lease_until IS NULL";
 // Dialect: SQLite's writer is alone and knows no row locks.
 const CLAIM_SQLITE: &str = "
     UPDATE jobs SET attempts = attempts + 1, lease_until = $2
@@ -76,12 +77,22 @@ const COUNT_WAITING: &str = "
 const COUNT_DEAD: &str = "SELECT COUNT(*) AS n FROM jobs WHERE dead_at IS NOT NULL";
 
 impl Tx {
-    pub async fn insert_job(&mut self, name: &str, payload: &str, run_at: Timestamp) -> Result<()> {
+    pub async fn insert_job(
+        &mut self,
+        name: &str,
+        payload: &str,
+        run_at: Timestamp,
+    ) -> Result<JobId> {
         let id: JobId = self.make();
         let now = self.now;
         self.execute(INSERT, args![&id, name, payload, run_at, now])
             .await?;
-        Ok(())
+        Ok(id)
+    }
+
+    /// Takes a job back. False when somebody has begun it.
+    pub async fn withdraw_job(&mut self, id: &JobId) -> Result<bool> {
+        Ok(self.execute(WITHDRAW, args![id]).await? > 0)
     }
 
     /// Takes the job that has been due longest, for as long as `lease`.

@@ -64,7 +64,8 @@ async fn a_job_whose_every_try_died_is_given_up() {
 
     app.settle().await;
     assert_eq!(app.count("jobs WHERE id = 'job_a'").await, 0);
-    let dead = "jobs WHERE id = 'job_b' AND dead_at IS NOT NULL AND problem LIKE '%process died%'";
+    let dead =
+        "jobs WHERE id = 'job_b' AND dead_at IS NOT NULL AND problem LIKE '%never came to an end%'";
     assert_eq!(app.count(dead).await, 1);
 }
 
@@ -111,7 +112,7 @@ async fn a_worker_that_lost_its_lease_cannot_end_the_job() {
 
 #[tokio::test]
 async fn what_a_worker_did_after_it_lost_its_lease_is_undone() {
-    let app = TestApp::with(|config| config.webhooks.timeout_seconds = 1).await;
+    let app = TestApp::with(|config| config.webhooks.timeout_seconds = 4).await;
     let admin = app.admin();
     let receiver = Receiver::start().await;
     receiver.answer_with([Reply::Hang]);

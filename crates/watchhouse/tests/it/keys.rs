@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use expect_test::expect;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use watchhouse::auth::Scope;
 use watchhouse::hex;
 use watchhouse::id::{KeyId, Name as _};
@@ -170,6 +172,39 @@ async fn a_header_that_holds_no_known_key_is_refused() {
     ] {
         assert_eq!(call(&value).await.expect(200)["id"], key["id"], "{value}");
     }
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_during_a_call_makes_no_other() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let key = make_key(
+        &admin,
+        json!({ "name": "a", "scopes": ["keys:write", "scan"] }),
+    )
+    .await;
+    let path = format!("{KEYS}/{}", text(&key, "id"));
+    let body = json!({ "name": "b", "scopes": ["scan"] }).to_string();
+    let head = format!(
+        "POST {KEYS} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        text(&key, "secret"),
+        body.len()
+    );
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let is_known = async || !admin.get(&path).await.expect(200)["last_used_at"].is_null();
+    while !is_known().await {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    admin.delete(&path).await.expect(200);
+    stream.write_all(body.as_bytes()).await.unwrap();
+
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(answer.contains("key_revoked"), "{answer}");
 }
 
 #[tokio::test]

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use watchhouse::hex;
-use watchhouse::id::SightingId;
+use watchhouse::id::{BankId, Name as _, SightingId};
 use watchhouse::jobs::search_sightings::{Hashes, SearchSightings};
 use watchhouse::scan::{self, Upload};
+use watchhouse::store::hashes::NewHash;
 use watchhouse::store::items::{NewItem, Surface};
 use watchhouse::store::ledger::Actor;
 use watchhouse::store::sightings::{SeenFrame, Sighting};
-use watchhouse_match::{Digests, PdqHash};
+use watchhouse_match::{Digests, Hash, HashKind, PdqHash};
 
 use crate::app::{PROGRAM, TestApp};
 use crate::client::Client;
@@ -602,7 +603,10 @@ async fn an_upload_that_was_under_way_is_found_by_the_second_search() {
     let admin = app.admin();
     let media = make::picture(1);
     let bank = admin.bank("list").await;
-    // What a slow scan does: it looks up before the hash is there, and writes after its search.
+    // What a slow scan does: it looks up before the hash is there, and writes after its search. The
+    // hash comes in a transaction that takes long, as an import's does.
+    let mut change = app.app.store.begin_for_banks().await.unwrap();
+    app.advance(Duration::from_mins(6));
     let item = NewItem {
         external_id: "post-1".to_owned(),
         kind: "post".to_owned(),
@@ -616,7 +620,23 @@ async fn an_upload_that_was_under_way_is_found_by_the_second_search() {
         media: media.clone().into(),
     };
     let checked = scan::check(&app.app, upload).await.unwrap();
-    admin.add_pdq(&bank, &make::pdq(&media)).await;
+    let since = change.last_number().await.unwrap();
+    let new = NewHash {
+        hash: Hash::parse(HashKind::Pdq, &make::pdq(&media)).unwrap(),
+        source: "test".to_owned(),
+        external_id: None,
+        category: None,
+    };
+    change
+        .insert_hashes(&BankId::from_text(bank), &[new])
+        .await
+        .unwrap();
+    let until = since + 1;
+    SearchSightings::enqueue(&mut change, Hashes::Added { since, until })
+        .await
+        .unwrap();
+    change.commit().await.unwrap();
+    app.app.wake();
     app.settle().await;
     let mut tx = app.app.store.begin().await.unwrap();
     scan::record(&mut tx, &Actor::System, &checked, false)

@@ -8,6 +8,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use watchhouse::hex;
 use watchhouse::id::SightingId;
+use watchhouse::scan::{self, Upload};
+use watchhouse::store::items::{NewItem, Surface};
+use watchhouse::store::ledger::Actor;
 use watchhouse_demo::alterations::Alteration;
 use watchhouse_match::{Digests, Limits, PdqHash, Transform, inspect};
 
@@ -351,6 +354,31 @@ async fn of_a_list_full_of_near_copies_the_closest_sixteen_are_kept() {
         .collect();
     assert_eq!(distances, (1..=16).collect::<Vec<_>>());
     assert_eq!(scan["more_matches"], 4);
+}
+
+#[tokio::test]
+async fn hashes_that_were_removed_meanwhile_take_no_others_place() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let media = make::picture(1);
+    let value = make::pdq(&media);
+    let bank = admin.bank("list").await;
+    for distance in 1..=18 {
+        admin
+            .add_pdq(&bank, &make::pdq_near(&value, distance))
+            .await;
+    }
+    // Another node removed the closest, and this one has not heard of it.
+    let sql =
+        "UPDATE hashes SET removed_at = 1 WHERE number <= (SELECT MIN(number) + 16 FROM hashes)";
+    assert_eq!(run_sql(&app.app, sql).await, 17);
+
+    let scan = admin.scan("post-1", media).await.expect(200);
+
+    assert_eq!(scan["verdict"], "hold");
+    assert_eq!(scan["matches"].as_array().unwrap().len(), 1);
+    assert_eq!(scan["matches"][0]["distance"], 18);
+    assert_eq!(scan["more_matches"], 0);
 }
 
 #[tokio::test]
@@ -756,11 +784,10 @@ async fn a_sealed_copy_without_a_row_is_forgotten_after_an_hour() {
     }
     let kept = admin.scan("kept", make::picture(1)).await.expect(200);
     let kept = case_evidence(&admin, &kept).await;
-    let broken_off = admin.scan("broken", make::picture(2)).await.expect(200);
-    let broken_off = case_evidence(&admin, &broken_off).await;
-    // As if the second had been broken off between sealing and its commit.
-    let sql = format!("DELETE FROM evidence WHERE id = '{broken_off}'");
-    assert_eq!(run_sql(&app.app, &sql).await, 1);
+    // The second is broken off between sealing and its commit.
+    let checked = scan::check(&app.app, upload("broken", make::picture(2)))
+        .await
+        .unwrap();
 
     app.advance(Duration::from_mins(59));
     app.settle().await;
@@ -772,6 +799,25 @@ async fn a_sealed_copy_without_a_row_is_forgotten_after_an_hour() {
     assert_eq!(left.len(), 1);
     assert!(left[0].ends_with(format!("{kept}.age")));
     assert_eq!(app.count("jobs WHERE name = 'forget_blob'").await, 0);
+    // It was not broken off: it stood still, as a suspended machine does.
+    let mut tx = app.app.store.begin().await.unwrap();
+    let recorded = scan::record(&mut tx, &Actor::System, &checked, false).await;
+    assert!(recorded.is_err(), "a row would point at nothing");
+}
+
+fn upload(item: &str, media: Vec<u8>) -> Upload {
+    let item = NewItem {
+        external_id: item.to_owned(),
+        kind: "post".to_owned(),
+        surface: Surface::Public,
+        account_external_id: None,
+        address: None,
+        text: None,
+    };
+    Upload {
+        item,
+        media: media.into(),
+    }
 }
 
 /// The id of the one sealed copy in a scan's case.
