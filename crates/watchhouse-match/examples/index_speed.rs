@@ -51,7 +51,7 @@ fn filled(listed: &[PdqHash]) -> Index {
 }
 
 fn measure(name: &str, listed: &[PdqHash]) {
-    let plain = filled(listed);
+    let mut plain = filled(listed);
     let start = Instant::now();
     let mut index = filled(listed);
     let inserting = start.elapsed();
