@@ -3,6 +3,10 @@
 Reads a JSON object a line: {"work": NAME, "files": [PATH, ...]}. Answers each with the seconds that
 the work took over all the files. Files are read before the clock starts.
 
+{"search": INDEX, "hashes": PATH, "queries": PATH, "first": N} looks up the first queries, one after the
+other, within 31 bits. Answers with the seconds, the number of hits, and how long the index took to build.
+Both files hold 32 bytes a hash.
+
 {"save": PATH, "as": PATH, "options": {...}} saves a picture in another format, so that both sides
 meet files of an encoder that is neither's own.
 """
@@ -11,6 +15,7 @@ import json
 import sys
 import time
 
+import faiss
 import numpy
 import pdqhash
 from PIL import Image
@@ -33,13 +38,69 @@ def bytes_of(path):
 WORKS = {"kernel": (pixels_of, kernel), "file": (bytes_of, pdq_from_bytes)}
 
 
+def flat():
+    return faiss.IndexBinaryFlat(256)
+
+
+def multihash16():
+    """What threatexchange searches with: sixteen keys of sixteen bits, one of which may differ."""
+    index = faiss.IndexBinaryMultiHash(256, 16, 16)
+    index.nflip = 1
+    return index
+
+
+INDEXES = {"flat": flat, "multihash16": multihash16}
+
+
+def hashes_of(path):
+    return numpy.fromfile(path, dtype=numpy.uint8).reshape(-1, 32)
+
+
+class Searched:
+    """The index that was asked for last: two of ten million are too much at once."""
+
+    def __init__(self):
+        self.name, self.hashes, self.index, self.built = None, None, None, None
+
+    def build(self, name, hashes):
+        if (name, hashes) == (self.name, self.hashes):
+            return
+        self.index = None
+        listed = hashes_of(hashes)
+        began = time.perf_counter()
+        self.index = INDEXES[name]()
+        self.index.add(listed)
+        self.built = time.perf_counter() - began
+        self.name, self.hashes = name, hashes
+
+    def search(self, queries, first):
+        queries = hashes_of(queries)[:first]
+        hits = 0
+        began = time.perf_counter()
+        for place in range(len(queries)):
+            # It finds what is nearer than 32 bits.
+            limits, _, _ = self.index.range_search(queries[place : place + 1], 32)
+            hits += int(limits[1])
+        return {
+            "seconds": time.perf_counter() - began,
+            "hits": hits,
+            "built": self.built,
+        }
+
+
 def main():
+    faiss.omp_set_num_threads(1)
     prepared = {}
+    searched = Searched()
     for line in sys.stdin:
         asked = json.loads(line)
         if "save" in asked:
             Image.open(asked["save"]).save(asked["as"], **asked["options"])
             print("{}", flush=True)
+            continue
+        if "search" in asked:
+            searched.build(asked["search"], asked["hashes"])
+            print(json.dumps(searched.search(asked["queries"], asked["first"])), flush=True)
             continue
         prepare, work = WORKS[asked["work"]]
         key = (asked["work"], tuple(asked["files"]))

@@ -1,7 +1,5 @@
 //! A measured figure: its median, with the least and the greatest of its rounds.
 
-use std::time::Instant;
-
 use serde_json::{Value, json};
 
 use crate::ROUNDS;
@@ -80,13 +78,11 @@ pub(crate) struct Versus {
 }
 
 impl Versus {
-    /// Lets both do the work, ROUNDS times in turns. `ours` is timed here; `theirs` says the seconds
-    /// that it took. A round is `n_pieces` pieces of the work.
+    /// Lets both do the work, ROUNDS times in turns. Both say the seconds that one piece of it took.
     pub(crate) fn in_turns(
         work: &'static str,
         peer: &'static str,
-        n_pieces: usize,
-        mut ours: impl FnMut() -> anyhow::Result<()>,
+        mut ours: impl FnMut() -> anyhow::Result<f64>,
         mut theirs: impl FnMut() -> anyhow::Result<f64>,
     ) -> anyhow::Result<Versus> {
         let mut versus = Versus {
@@ -97,18 +93,23 @@ impl Versus {
         };
         // The first round warms up and does not count.
         for round in 0..=ROUNDS {
-            let their_seconds = theirs()?;
-            let began = Instant::now();
-            ours()?;
-            let our_seconds = began.elapsed().as_secs_f64();
+            let (theirs, ours) = (theirs()?, ours()?);
             if round > 0 {
-                versus.ours.push(our_seconds * 1_000.0 / n_pieces as f64);
-                versus
-                    .theirs
-                    .push(their_seconds * 1_000.0 / n_pieces as f64);
+                versus.ours.push(ours * 1_000.0);
+                versus.theirs.push(theirs * 1_000.0);
             }
         }
         Ok(versus)
+    }
+
+    /// Something that each did once, and the seconds that it took.
+    pub(crate) fn once(work: &'static str, peer: &'static str, ours: f64, theirs: f64) -> Versus {
+        Versus {
+            work,
+            peer,
+            ours: vec![ours * 1_000.0],
+            theirs: vec![theirs * 1_000.0],
+        }
     }
 
     fn medians(&self) -> (f64, f64) {
@@ -137,7 +138,7 @@ impl Versus {
             let Versus { work, peer, .. } = versus;
             let (ours, theirs) = versus.medians();
             text.push_str(&format!(
-                "{work:<26}{peer:<18}{ours:>12.2}{theirs:>12.2}{:>10.1}\n",
+                "{work:<26}{peer:<18}{ours:>12.3}{theirs:>12.3}{:>10.1}\n",
                 theirs / ours
             ));
         }

@@ -10,6 +10,7 @@ mod api;
 mod figure;
 mod folder;
 mod hashing;
+mod lookup;
 mod peer;
 mod server;
 
@@ -36,12 +37,14 @@ async fn main() -> anyhow::Result<()> {
         program.display()
     );
 
-    let versus = hashing::measure(&mut Peers::start()?)?;
+    let mut peers = Peers::start()?;
+    let (mut versus, mut figures) = lookup::measure(&mut peers)?;
+    versus.extend(hashing::measure(&mut peers)?);
+    drop(peers);
     eprint!("{}", Versus::table(&versus));
 
     eprintln!("drawing {PICTURES} pictures of 0.3 megapixels");
     let pictures = folder::draw(PICTURES);
-    let mut figures = Vec::new();
     figures.push(folder::pictures_a_second(&program, &pictures)?);
     figures.extend(api::measure(&program, &pictures).await?);
 

@@ -10,6 +10,13 @@ use serde_json::{Value, json};
 /// What `bench/peers/install` made.
 const PYTHON: &str = "bench/peers/.venv/bin/python";
 
+/// What a search of a peer's took, and what it found.
+pub(crate) struct Searched {
+    pub(crate) seconds: f64,
+    pub(crate) n_hits: u64,
+    pub(crate) seconds_to_build: f64,
+}
+
 pub(crate) struct Peers {
     process: Child,
     asks: ChildStdin,
@@ -43,6 +50,28 @@ impl Peers {
         answer["seconds"]
             .as_f64()
             .context("the peers' answer has no seconds")
+    }
+
+    /// Looks up the first `n` of the queries, one after the other, within 31 bits.
+    pub(crate) fn search(
+        &mut self,
+        index: &str,
+        hashes: &Path,
+        queries: &Path,
+        n: usize,
+    ) -> anyhow::Result<Searched> {
+        let asked = json!({ "search": index, "hashes": hashes, "queries": queries, "first": n });
+        let answer = self.ask(&asked)?;
+        let number = |name: &str| {
+            answer[name]
+                .as_f64()
+                .with_context(|| format!("the peers' answer has no {name}"))
+        };
+        Ok(Searched {
+            seconds: number("seconds")?,
+            n_hits: answer["hits"].as_u64().context("no number of hits")?,
+            seconds_to_build: number("built")?,
+        })
     }
 
     /// Saves a picture in the format that the ending of `to` names.
