@@ -108,7 +108,10 @@ impl List {
                 Ok(searched.seconds / self.first as f64)
             };
             versus.push(Versus::in_turns(self.lookup, peer, ours, theirs)?);
-            versus.push(Versus::once(self.build, peer, seconds_to_build, built));
+            // A flat list is only copied.
+            if name != "flat" {
+                versus.push(Versus::once(self.build, peer, seconds_to_build, built));
+            }
         }
         let [p50, p99, memory] = self.figures;
         for (work, rounds) in [(p50, p50s), (p99, p99s)] {
