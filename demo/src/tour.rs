@@ -10,6 +10,7 @@
 mod api;
 mod decisions;
 mod keep;
+mod past;
 mod plan;
 mod posting;
 mod report;
@@ -30,6 +31,7 @@ use tokio_util::task::TaskTracker;
 use crate::platform::{Platform, Watchhouse};
 use api::{Api, text};
 use decisions::Deed;
+use past::Find;
 use plan::Plan;
 use report::Row;
 use server::Server;
@@ -161,6 +163,9 @@ async fn visit(
     println!("\n{}", report::table(&rows));
     println!("{}", report::summary(&rows));
     print_deeds(&deeds, &platform);
+    let keeper = admin.with_key(&keep.keeper_key);
+    let find = past::list_later(&keeper, &keep.bank, plan, &platform).await?;
+    print_find(find);
     verify_ledger(server, &admin.with_key(&keep.auditor_key)).await?;
     if !faults.is_empty() {
         bail!("{}", faults.join("; "));
@@ -199,6 +204,19 @@ fn print_deeds(deeds: &[Deed], platform: &Platform) {
     println!(
         "webhooks received by the platform: {}\n",
         platform.feed().received().len()
+    );
+}
+
+fn print_find(find: Option<Find>) {
+    let Some(find) = find else {
+        println!("the past was searched at an earlier start\n");
+        return;
+    };
+    println!("{} ({}) was found in the past", find.post, find.file_name);
+    println!(
+        "  the webhook came, and {} ms after the listing the platform has it {}\n",
+        find.took.as_millis(),
+        find.state,
     );
 }
 

@@ -107,7 +107,11 @@ impl Alone {
 }
 
 fn noted(case: &str) -> Value {
-    json!({"type": "case.opened", "timestamp": "2026-01-01T00:00:00Z", "data": {"case": case}})
+    json!({
+        "type": "case.opened",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "data": {"case": case, "verdict": "hold"},
+    })
 }
 
 #[tokio::test]

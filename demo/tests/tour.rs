@@ -58,6 +58,11 @@ fn the_tour_recognises_copies_acts_on_decisions_and_proves_its_ledger() {
     assert_eq!(told(&first, "26 other pictures uploaded: "), "0 recognised");
     assert!(first.contains("the platform did \"remove\""), "{first}");
     assert!(first.contains("the platform did \"restore\""), "{first}");
+    assert!(first.contains("was found in the past"), "{first}");
+    assert!(
+        first.contains("after the listing the platform has it blocked"),
+        "{first}"
+    );
     assert!(
         first.contains("`watchhouse ledger verify` says:"),
         "{first}"
@@ -85,6 +90,10 @@ fn the_tour_recognises_copies_acts_on_decisions_and_proves_its_ledger() {
         "{second}"
     );
     assert!(!second.contains("posting "), "{second}");
+    assert!(
+        second.contains("the past was searched at an earlier start"),
+        "{second}"
+    );
     assert_eq!(
         told(&second, "40 copies of banked pictures uploaded: "),
         told(&first, "40 copies of banked pictures uploaded: ")

@@ -66,6 +66,16 @@ pub enum Verdict {
     Block,
 }
 
+impl From<Verdict> for State {
+    fn from(verdict: Verdict) -> State {
+        match verdict {
+            Verdict::Allow => State::Published,
+            Verdict::Hold => State::Held,
+            Verdict::Block => State::Blocked,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Reason {
     pub code: String,
@@ -109,11 +119,7 @@ impl Post {
     /// Takes in what Watchhouse said. An action that came first keeps its effect.
     pub(super) fn settle(&mut self, answer: Answer) {
         if self.state == State::Unchecked {
-            self.state = match answer.verdict {
-                Verdict::Allow => State::Published,
-                Verdict::Hold => State::Held,
-                Verdict::Block => State::Blocked,
-            };
+            self.state = answer.verdict.into();
             self.reasons = answer
                 .reasons
                 .iter()

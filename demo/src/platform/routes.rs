@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::webhooks::{Message, Received, Request};
+use super::webhooks::{Message, News, Received, Request};
 use super::{Draft, Outcome, Platform, Surface, pages};
 
 const MAX_UPLOAD_BYTES: usize = 20 << 20;
@@ -233,10 +233,16 @@ async fn receive_webhook(
     }
     let message: Message = serde_json::from_slice(&body)
         .map_err(|error| bad(format!("the webhook's body is not understood: {error}")))?;
-    let (about, result) = if message.kind == "action.requested" {
-        act(&platform, message.data).await?
-    } else {
-        (pages::subject_of(&message.data), "noted".to_owned())
+    let (about, result) = match message.kind.as_str() {
+        "action.requested" => act(&platform, message.data).await?,
+        "case.opened" | "case.changed" => {
+            let about = pages::subject_of(&message.data);
+            let news: News = serde_json::from_value(message.data)
+                .map_err(|error| bad(format!("the news of a case is not understood: {error}")))?;
+            let result = news.take_in(&mut platform.feed()).map_err(unkept)?;
+            (about, result)
+        }
+        _ => (pages::subject_of(&message.data), "noted".to_owned()),
     };
     let received = Received {
         id: id.to_owned(),

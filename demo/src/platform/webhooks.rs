@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::feed::Feed;
-use super::post::State;
+use super::post::{State, Verdict};
 use super::watchhouse::Outcome;
 
 /// A webhook that was accepted.
@@ -48,6 +48,38 @@ pub(super) struct Action {
 #[derive(Deserialize)]
 struct Subject {
     external_id: String,
+}
+
+/// The data of `case.opened` and `case.changed`.
+#[derive(Deserialize)]
+pub(super) struct News {
+    verdict: Verdict,
+    item: Option<Subject>,
+}
+
+impl News {
+    /// Hides what was published before it was known. What a reviewer decided keeps its effect, whichever
+    /// message comes first.
+    ///
+    /// # Errors
+    /// Only when the change could not be kept.
+    pub(super) fn take_in(&self, feed: &mut Feed) -> anyhow::Result<String> {
+        let mut result = "noted".to_owned();
+        let Some(item) = &self.item else {
+            return Ok(result);
+        };
+        feed.change(&item.external_id, |post| {
+            if post.state == State::Published && post.actions.is_empty() {
+                post.state = self.verdict.into();
+                if post.state != State::Published {
+                    post.reasons =
+                        vec!["It was found on a list after it was published.".to_owned()];
+                    result = format!("{} is now {}", item.external_id, post.state);
+                }
+            }
+        })?;
+        Ok(result)
+    }
 }
 
 impl Request {
