@@ -20,6 +20,7 @@ use crate::ledger::Ledger;
 use crate::matcher::Matcher;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
+use crate::receipts::Receipts;
 use crate::rules::Pack;
 use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::secrets::Secrets;
@@ -43,6 +44,7 @@ pub struct Parts {
     pub sandbox: Sandbox,
     pub outbound: Outbound,
     pub ledger: Ledger,
+    pub receipts: Receipts,
     pub metrics: Metrics,
     pub rate_limits: RateLimits,
     pub last_uses: LastUses,
@@ -116,6 +118,7 @@ impl App {
         let is_new = tx.meta("ledger_key").await?.is_none();
         let secrets = Secrets::open(&config.data_dir.join("secrets.key"), is_new)?;
         let ledger = Ledger::open(&mut tx, &secrets, &config.server.public_url).await?;
+        let receipts = Receipts::open(&mut tx, &secrets).await?;
         record_rules(&mut tx, &rules).await?;
         tx.commit().await?;
 
@@ -137,6 +140,7 @@ impl App {
             sandbox,
             outbound,
             ledger,
+            receipts,
             metrics: Metrics::new(),
             rate_limits: RateLimits::default(),
             last_uses: LastUses::default(),

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::clock::{Timestamp, earlier};
-use crate::id::{Ids, KeyId, Name as _};
+use crate::id::{Ids, KeyId, Name as _, OrganisationId};
 use crate::store::keys::{ApiKey, USES_KEPT_EVERY};
 use crate::store::ledger::Actor;
 
@@ -57,12 +57,22 @@ pub enum Scope {
     WebhooksWrite,
     #[serde(rename = "ledger:read")]
     LedgerRead,
+    /// Read reports; with an organisation's key its own.
+    #[serde(rename = "reports:read")]
+    ReportsRead,
+    /// Report.
+    #[serde(rename = "reports:write")]
+    ReportsWrite,
+    #[serde(rename = "organisations:read")]
+    OrganisationsRead,
+    #[serde(rename = "organisations:write")]
+    OrganisationsWrite,
     #[serde(rename = "keys:write")]
     KeysWrite,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 13] = [
+    pub const ALL: [Scope; 17] = [
         Scope::Admin,
         Scope::Scan,
         Scope::BanksRead,
@@ -75,6 +85,10 @@ impl Scope {
         Scope::WebhooksRead,
         Scope::WebhooksWrite,
         Scope::LedgerRead,
+        Scope::ReportsRead,
+        Scope::ReportsWrite,
+        Scope::OrganisationsRead,
+        Scope::OrganisationsWrite,
         Scope::KeysWrite,
     ];
 
@@ -92,6 +106,10 @@ impl Scope {
             Scope::WebhooksRead => "webhooks:read",
             Scope::WebhooksWrite => "webhooks:write",
             Scope::LedgerRead => "ledger:read",
+            Scope::ReportsRead => "reports:read",
+            Scope::ReportsWrite => "reports:write",
+            Scope::OrganisationsRead => "organisations:read",
+            Scope::OrganisationsWrite => "organisations:write",
             Scope::KeysWrite => "keys:write",
         }
     }
@@ -107,6 +125,8 @@ pub struct Caller {
     pub key_id: KeyId,
     pub name: String,
     pub expires_at: Option<Timestamp>,
+    /// Whose key it is, if it is an organisation's that reports.
+    pub organisation: Option<OrganisationId>,
     scopes: Vec<Scope>,
 }
 
@@ -122,6 +142,7 @@ impl Caller {
             key_id: key.id.clone(),
             name: key.name.clone(),
             expires_at: key.expires_at,
+            organisation: key.organisation_id.clone(),
             scopes,
         }
     }

@@ -2,6 +2,8 @@
 //!
 //! `watchhouse.default.toml` documents every setting; a name that is not in it is refused.
 
+mod reports;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +14,8 @@ use figment::{Figment, Source};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+pub use reports::{Lane, Reports};
 
 use crate::jobs::search_sightings::AFTERTHOUGHT;
 use crate::store::Store;
@@ -35,6 +39,7 @@ pub struct Config {
     pub banks: Banks,
     pub rules: Rules,
     pub cases: Cases,
+    pub reports: Reports,
     pub webhooks: Webhooks,
     pub jobs: Jobs,
     pub ledger: Ledger,
@@ -266,6 +271,8 @@ impl Config {
                 "the settings are wrong: {name} is {value}, and at most {most} is allowed: {why}"
             );
         }
+        let reports = self.reports.check();
+        reports.map_err(|what| anyhow::anyhow!("the settings are wrong: {what}"))?;
         let whole_scan = self
             .fetch
             .timeout_seconds

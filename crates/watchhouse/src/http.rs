@@ -19,6 +19,9 @@ pub mod keys;
 pub mod ledger;
 pub mod observe;
 pub mod openapi;
+pub mod organisations;
+pub mod receipts;
+pub mod reports;
 pub mod scan;
 pub mod webhook_endpoints;
 
@@ -58,6 +61,17 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(decisions::create_decision))
         .routes(routes!(decisions::list_decisions))
         .routes(routes!(decisions::show_decision))
+        .routes(routes!(reports::create_report, reports::list_reports))
+        .routes(routes!(reports::show_report))
+        .routes(routes!(receipts::show_receipt))
+        .routes(routes!(
+            organisations::create_organisation,
+            organisations::list_organisations
+        ))
+        .routes(routes!(
+            organisations::show_organisation,
+            organisations::change_organisation
+        ))
         .routes(routes!(actions::list_actions))
         .routes(routes!(actions::show_action))
         .routes(routes!(actions::answer_action))
@@ -117,7 +131,9 @@ fn pages(document: OpenApi) -> Router<App> {
                 .try_it_out_enabled(true)
                 .validator_url("none"),
         );
-    Router::from(page).route("/", get(|| async { Redirect::to("/docs/") }))
+    Router::from(page)
+        .route("/", get(|| async { Redirect::to("/docs/") }))
+        .route("/receipts/{token}", get(receipts::show_receipt_page))
 }
 
 /// Bodies are looked at when they are parsed; see `extract::parse_json`.

@@ -80,6 +80,8 @@ ids! {
     KeyId = "key";
     MatchId = "mat";
     MessageId = "msg";
+    OrganisationId = "org";
+    ReportId = "rep";
     RequestId = "req";
     /// One scan, and what it leaves behind.
     SightingId = "scn";

@@ -7,8 +7,10 @@
 //! A worker has a job for as long as its lease; then another may take it, and what the first one did is
 //! undone when it comes to its end.
 
+pub mod answer_reports;
 pub mod deliver_webhook;
 mod endpoint_turns;
+pub mod escalate_case;
 pub mod forget_attempts;
 pub mod forget_blob;
 pub mod forget_checkpoints;
@@ -34,8 +36,10 @@ use crate::store::{Result, Tx};
 
 pub use endpoint_turns::EndpointTurns;
 
+use answer_reports::AnswerReports;
 use deliver_webhook::DeliverWebhook;
 use endpoint_turns::Called;
+use escalate_case::EscalateCase;
 use forget_attempts::ForgetAttempts;
 use forget_blob::ForgetBlob;
 use forget_checkpoints::ForgetCheckpoints;
@@ -205,7 +209,9 @@ async fn run(app: &App, job: &QueuedJob) -> Result<Outcome, (anyhow::Error, u32)
         result.map_err(|error| (error, J::TRIES))
     }
     match job.name.as_str() {
+        AnswerReports::NAME => run_as::<AnswerReports>(app, job).await,
         DeliverWebhook::NAME => run_as::<DeliverWebhook>(app, job).await,
+        EscalateCase::NAME => run_as::<EscalateCase>(app, job).await,
         ForgetAttempts::NAME => run_as::<ForgetAttempts>(app, job).await,
         ForgetBlob::NAME => run_as::<ForgetBlob>(app, job).await,
         ForgetCheckpoints::NAME => run_as::<ForgetCheckpoints>(app, job).await,

@@ -50,6 +50,7 @@ pub struct Metrics {
     pub index_bytes: Gauge<u64, AtomicU64>,
     pub index_compactions: Counter,
     pub open_cases: Gauge<u64, AtomicU64>,
+    pub overdue_cases: Gauge<u64, AtomicU64>,
     pub waiting_jobs: Gauge<u64, AtomicU64>,
     pub dead_jobs: Gauge<u64, AtomicU64>,
     pub pending_deliveries: Gauge<u64, AtomicU64>,
@@ -76,6 +77,7 @@ impl Metrics {
             index_bytes: Gauge::default(),
             index_compactions: Counter::default(),
             open_cases: Gauge::default(),
+            overdue_cases: Gauge::default(),
             waiting_jobs: Gauge::default(),
             dead_jobs: Gauge::default(),
             pending_deliveries: Gauge::default(),
@@ -144,6 +146,11 @@ impl Metrics {
             "open_cases",
             "Cases that wait for a decision",
             self.open_cases.clone(),
+        );
+        r.register(
+            "overdue_cases",
+            "Open cases that should have been decided",
+            self.overdue_cases.clone(),
         );
         r.register(
             "waiting_jobs",

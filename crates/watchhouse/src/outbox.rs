@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::id::Name as _;
 use crate::jobs::{self, deliver_webhook::DeliverWebhook};
 use crate::store::accounts::Account;
+use crate::store::cases::Subject;
 use crate::store::deliveries::Message;
 use crate::store::items::Item;
 use crate::store::{Result, Tx};
@@ -21,8 +22,15 @@ pub enum Event {
     CaseOpened,
     #[serde(rename = "case.changed")]
     CaseChanged,
+    /// A share of the time in which it has to be decided has passed.
+    #[serde(rename = "case.escalated")]
+    CaseEscalated,
     #[serde(rename = "case.decided")]
     CaseDecided,
+    #[serde(rename = "report.received")]
+    ReportReceived,
+    #[serde(rename = "report.decided")]
+    ReportDecided,
     #[serde(rename = "action.requested")]
     ActionRequested,
 }
@@ -32,7 +40,10 @@ impl Event {
         match self {
             Event::CaseOpened => "case.opened",
             Event::CaseChanged => "case.changed",
+            Event::CaseEscalated => "case.escalated",
             Event::CaseDecided => "case.decided",
+            Event::ReportReceived => "report.received",
+            Event::ReportDecided => "report.decided",
             Event::ActionRequested => "action.requested",
         }
     }
@@ -72,6 +83,25 @@ pub async fn announce(tx: &mut Tx, event: Event, data: Value) -> Result<()> {
         .await?;
     }
     Ok(())
+}
+
+/// What a case is about as webhooks name it: an item with its account, or an account. Null where there is
+/// none.
+pub async fn subject_json(tx: &mut Tx, subject: &Subject) -> Result<(Value, Value)> {
+    let (item, account) = match subject {
+        Subject::Item(id) => {
+            let item = tx.item(id).await?;
+            let account = item.as_ref().and_then(|item| item.account_id.clone());
+            (item, account)
+        }
+        Subject::Account(id) => (None, Some(id.clone())),
+    };
+    let account = match &account {
+        Some(id) => tx.account(id).await?,
+        None => None,
+    };
+    let item = item.as_ref().map_or(Value::Null, item_json);
+    Ok((item, account.as_ref().map_or(Value::Null, account_json)))
 }
 
 /// An item as webhooks name it.

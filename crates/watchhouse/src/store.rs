@@ -28,7 +28,9 @@ pub mod ledger;
 pub mod matches;
 pub mod meta;
 mod migrate;
+pub mod organisations;
 pub mod page;
+pub mod reports;
 pub mod sightings;
 pub mod webhook_endpoints;
 

@@ -53,7 +53,8 @@ struct Subject {
 /// The data of `case.opened` and `case.changed`.
 #[derive(Deserialize)]
 pub(super) struct News {
-    verdict: Verdict,
+    /// None where a report opened the case.
+    verdict: Option<Verdict>,
     item: Option<Subject>,
 }
 
@@ -65,12 +66,12 @@ impl News {
     /// Only when the change could not be kept.
     pub(super) fn take_in(&self, feed: &mut Feed) -> anyhow::Result<String> {
         let mut result = "noted".to_owned();
-        let Some(item) = &self.item else {
+        let (Some(item), Some(verdict)) = (&self.item, self.verdict) else {
             return Ok(result);
         };
         feed.change(&item.external_id, |post| {
             if post.state == State::Published && post.actions.is_empty() {
-                post.state = self.verdict.into();
+                post.state = verdict.into();
                 if post.state != State::Published {
                     post.reasons =
                         vec!["It was found on a list after it was published.".to_owned()];

@@ -65,6 +65,7 @@ pub(super) async fn insert_admin_key(tx: &mut Tx, ids: &Ids) -> store::Result<St
         expires_at: None,
         revoked_at: None,
         last_used_at: None,
+        organisation_id: None,
     };
     tx.insert_key(&key).await?;
     let details = json!({ "key": key.id.as_str(), "name": key.name, "scopes": key.scopes });

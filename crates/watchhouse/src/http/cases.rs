@@ -37,6 +37,8 @@ pub struct Case {
     /// leave it as it is. A decision names the version that it is about.
     version: u32,
     decided_at: Option<Timestamp>,
+    /// When the first of its reports has to be answered; null where there is no clock.
+    due_at: Option<Timestamp>,
     /// Who has it now; null when nobody has.
     claim: Option<Claim>,
 }
@@ -72,6 +74,8 @@ pub struct CaseInFull {
     /// Newest first, at most 200.
     evidence: Vec<EvidenceOfCase>,
     decisions: Vec<Decision>,
+    /// How many reports it has; see `GET /reports?case=…`.
+    report_count: u64,
 }
 
 /// A sealed copy of media.
@@ -81,6 +85,15 @@ pub struct EvidenceOfCase {
     sha256: String,
     size_bytes: u64,
     sealed_at: Timestamp,
+}
+
+impl From<&Subject> for SubjectOfCase {
+    fn from(subject: &Subject) -> SubjectOfCase {
+        SubjectOfCase {
+            kind: subject.kind(),
+            id: subject.id().to_owned(),
+        }
+    }
 }
 
 impl Case {
@@ -96,14 +109,12 @@ impl Case {
             state: case.state,
             queue: case.queue,
             priority: case.priority,
-            subject: SubjectOfCase {
-                kind: case.subject.kind(),
-                id: case.subject.id().to_owned(),
-            },
+            subject: SubjectOfCase::from(&case.subject),
             opened_at: case.opened_at,
             changed_at: case.changed_at,
             version: case.version,
             decided_at: case.decided_at,
+            due_at: case.due_at,
             id: case.id,
         }
     }
@@ -119,6 +130,8 @@ pub struct CaseQuery {
     subject: Option<String>,
     /// Whether somebody has it now.
     claimed: Option<bool>,
+    /// Whether it should have been decided by now.
+    overdue: Option<bool>,
     /// How many at most, 1 to 200. 50 if nothing is said.
     limit: Option<u32>,
     /// The `next` of the page before.
@@ -140,6 +153,7 @@ pub async fn list_cases(
         queue: query.queue,
         subject: query.subject,
         is_claimed: query.claimed,
+        is_overdue: query.overdue,
     };
     let mut tx = app.store.read().await?;
     let now = tx.now;
@@ -197,6 +211,7 @@ async fn read_in_full(tx: &mut Tx, id: &CaseId) -> ApiResult<CaseInFull> {
             })
             .collect(),
         decisions,
+        report_count: tx.report_count(id).await?,
         case: Case::at(case, tx.now),
     })
 }

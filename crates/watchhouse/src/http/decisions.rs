@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
 use crate::id::{CaseId, DecisionId, KeyId, Name as _};
+use crate::jobs::answer_reports::AnswerReports;
 use crate::outbox::{self, Event, account_json, item_json};
 use crate::store;
 use crate::store::Tx;
@@ -156,6 +157,10 @@ pub async fn create_decision(
         decided_at: tx.now,
     };
     tx.insert_decision(&decision).await?;
+    let n_reports = tx.decide_reports(&decision.case_id, &decision.id).await?;
+    if n_reports > 0 {
+        AnswerReports::enqueue(&mut tx, &decision.id).await?;
+    }
     let details = json!({
         "decision": decision.id.as_str(),
         "case": decision.case_id.as_str(),
@@ -163,6 +168,7 @@ pub async fn create_decision(
         "policy": decision.policy,
         "outcome": decision.outcome.as_str(),
         "reasons": decision.reasons,
+        "reports": n_reports,
     });
     tx.record(&caller.actor(), "case.decided", details).await?;
     let told = Told::read(&mut tx, &case, &decision).await?;

@@ -59,6 +59,9 @@ async fn read_gauges(app: &App) -> store::Result<()> {
     app.metrics.dead_jobs.set(dead);
     app.metrics.open_cases.set(tx.open_case_count().await?);
     app.metrics
+        .overdue_cases
+        .set(tx.overdue_case_count().await?);
+    app.metrics
         .pending_deliveries
         .set(tx.delivery_count(DeliveryState::Pending).await?);
     app.metrics

@@ -13,7 +13,7 @@ use super::extract::{Creation, Listed, PageQuery, Params, Path, Scoped, page};
 use crate::app::App;
 use crate::auth::{Caller, Scope, make_secret};
 use crate::clock::Timestamp;
-use crate::id::{KeyId, Name as _};
+use crate::id::{KeyId, Name as _, OrganisationId};
 use crate::store::keys::ApiKey;
 
 const LONGEST_NAME: usize = 100;
@@ -31,6 +31,9 @@ pub struct NewKey {
     rate_per_second: Option<u32>,
     /// Calls at once.
     burst: Option<u32>,
+    /// Whose key it is, if it is an organisation's that reports. Such a key has the scopes `reports:write`
+    /// and `reports:read` and no others.
+    organisation: Option<OrganisationId>,
 }
 
 impl Scoped for NewKey {
@@ -50,6 +53,7 @@ pub struct Key {
     revoked_at: Option<Timestamp>,
     /// To the minute.
     last_used_at: Option<Timestamp>,
+    organisation: Option<OrganisationId>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -72,6 +76,7 @@ impl From<ApiKey> for Key {
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
             last_used_at: key.last_used_at,
+            organisation: key.organisation_id,
         }
     }
 }
@@ -97,6 +102,12 @@ pub async fn create_key(
     }
     // After the replay: what was in the future at the first time may have passed.
     check(&caller, &new, tx.now)?;
+    if let Some(organisation) = &new.organisation
+        && tx.organisation(organisation).await?.is_none()
+    {
+        let message = format!("there is no organisation \"{organisation}\"");
+        return Err(invalid("organisation", message));
+    }
     let id: KeyId = tx.make();
     let (secret, secret_digest) = make_secret(&app.ids, &id);
     let key = ApiKey {
@@ -114,6 +125,7 @@ pub async fn create_key(
         expires_at: new.expires_at.or(caller.expires_at),
         revoked_at: None,
         last_used_at: None,
+        organisation_id: new.organisation,
     };
     tx.insert_key(&key).await?;
     let details = json!({
@@ -121,6 +133,7 @@ pub async fn create_key(
         "name": key.name,
         "scopes": key.scopes,
         "expires_at": key.expires_at.map(|at| at.to_string()),
+        "organisation": key.organisation_id.as_ref().map(|id| id.as_str()),
     });
     tx.record(&caller.actor(), "key.created", details).await?;
     let created = CreatedKey {
@@ -158,6 +171,13 @@ fn check(caller: &Caller, new: &NewKey, now: Timestamp) -> ApiResult<()> {
             StatusCode::FORBIDDEN,
             "scope_missing",
             message,
+        ));
+    }
+    let is_reporters = |scope: &Scope| matches!(scope, Scope::ReportsWrite | Scope::ReportsRead);
+    if new.organisation.is_some() && !new.scopes.iter().all(is_reporters) {
+        return Err(invalid(
+            "scopes",
+            "an organisation's key may have \"reports:write\" and \"reports:read\" and no others",
         ));
     }
     if new.expires_at.is_some_and(|at| at <= now) {

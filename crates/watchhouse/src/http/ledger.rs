@@ -218,15 +218,27 @@ pub async fn prove_entry(
     caller.require(Scope::LedgerRead)?;
     let mut tx = app.store.read().await?;
     let newest = newest(&mut tx).await?;
-    let plan = Plan::inclusion(index, newest.size).ok_or_else(|| not_found("entry", index))?;
-    let hashes = read_plan(&mut tx, &plan).await.map_err(ApiError::from)?;
+    let proof = prove_at(&mut tx, index, newest).await?;
+    Ok(Json(proof.ok_or_else(|| not_found("entry", index))?))
+}
+
+/// None when the checkpoint does not cover the entry yet.
+async fn prove_at(
+    tx: &mut Tx,
+    index: u64,
+    newest: SignedCheckpoint,
+) -> ApiResult<Option<InclusionProof>> {
+    let Some(plan) = Plan::inclusion(index, newest.size) else {
+        return Ok(None);
+    };
+    let hashes = read_plan(tx, &plan).await.map_err(ApiError::from)?;
     let proof = crate::ledger::proof::Proof {
         extra: None,
         index,
         hashes: hashes.clone(),
         checkpoint: newest.note.clone(),
     };
-    Ok(Json(InclusionProof {
+    Ok(Some(InclusionProof {
         index,
         size: newest.size,
         hashes: hashes
@@ -235,5 +247,41 @@ pub async fn prove_entry(
             .collect(),
         checkpoint: newest.note,
         tlog_proof: proof.to_string(),
+    }))
+}
+
+/// An entry with what opens its commitment and, once it has its place, what proves it.
+#[derive(Serialize, ToSchema)]
+pub struct ProvenEntry {
+    #[serde(flatten)]
+    entry: Entry,
+    proof: Option<InclusionProof>,
+}
+
+impl ProvenEntry {
+    pub fn kind(&self) -> &str {
+        &self.entry.kind
+    }
+
+    pub fn index(&self) -> Option<u64> {
+        self.entry.index
+    }
+}
+
+/// Puts together what whoever holds an entry's receipt may have. None if there is no such entry.
+pub async fn prove(tx: &mut Tx, id: &EntryId) -> ApiResult<Option<ProvenEntry>> {
+    let Some(entry) = tx.entry(id).await? else {
+        return Ok(None);
+    };
+    let proof = match entry.position {
+        Some(index) => {
+            let newest = newest(tx).await?;
+            prove_at(tx, index, newest).await?
+        }
+        None => None,
+    };
+    Ok(Some(ProvenEntry {
+        entry: entry.into(),
+        proof,
     }))
 }

@@ -444,7 +444,7 @@ fn digest(upload: &Upload) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-fn check_item(item: &NewItem) -> ApiResult<()> {
+pub fn check_item(item: &NewItem) -> ApiResult<()> {
     if item.external_id.is_empty() || item.external_id.len() > LONGEST_ID {
         return Err(invalid(
             "item",

@@ -105,7 +105,7 @@ pub async fn record(
 async fn open_case(tx: &mut Tx, checked: &Checked, item: &Item, queue: &str) -> Result<Joined> {
     let subject = Subject::Item(item.id.clone());
     let case = tx.ensure_case(&subject, queue, checked.priority).await?;
-    if case.is_new() {
+    if case.is_new {
         let details = json!({
             "case": case.id.as_str(),
             "item": item.id.as_str(),
@@ -183,7 +183,7 @@ async fn announce_case(tx: &mut Tx, checked: &Checked, item: &Item, case: &Joine
         "item": outbox::item_json(item),
         "account": account.as_ref().map(outbox::account_json),
     });
-    let event = if case.is_new() {
+    let event = if case.is_new {
         Event::CaseOpened
     } else {
         Event::CaseChanged

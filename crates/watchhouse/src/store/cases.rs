@@ -26,6 +26,8 @@ pub struct Case {
     /// The last claim; it may have lapsed. See `claim_at`.
     pub claim: Option<Claim>,
     pub decided_at: Option<Timestamp>,
+    /// When the first of its reports has to be answered.
+    pub due_at: Option<Timestamp>,
 }
 
 #[derive(
@@ -60,12 +62,19 @@ pub struct Joined {
     pub queue: String,
     pub priority: u32,
     pub version: u32,
+    /// True when it was opened, false when it was open.
+    pub is_new: bool,
 }
 
 impl Joined {
-    /// True when it was opened, false when it was open.
-    pub fn is_new(&self) -> bool {
-        self.version == 1
+    fn from_row(row: &Row) -> Result<Joined> {
+        Ok(Joined {
+            id: row.id("id")?,
+            queue: row.text("queue")?,
+            priority: row.small("priority")?,
+            version: row.small("version")?,
+            is_new: false,
+        })
     }
 }
 
@@ -151,6 +160,7 @@ impl Case {
             version: row.small("version")?,
             claim,
             decided_at: row.optional_time("decided_at")?,
+            due_at: row.optional_time("due_at")?,
         })
     }
 }
@@ -168,15 +178,35 @@ const JOIN: &str = "
                      version = version + 1
      WHERE subject_kind = $1 AND subject_id = $2 AND state = 'open'
     RETURNING id, queue, priority, version";
+// What joins without saying anything new leaves the version, so that a flood of the same keeps nobody from
+// deciding.
+const JOIN_QUIETLY: &str = "
+    UPDATE cases SET queue = CASE WHEN $4 > priority THEN $3 ELSE queue END,
+                     priority = CASE WHEN $4 > priority THEN $4 ELSE priority END,
+                     changed_at = $5
+     WHERE subject_kind = $1 AND subject_id = $2 AND state = 'open'
+    RETURNING id, queue, priority, version";
+const OPEN_CASE: &str = "
+    SELECT id FROM cases WHERE subject_kind = $1 AND subject_id = $2 AND state = 'open'";
+const HASTEN: &str = "
+    UPDATE cases SET due_at = $2
+     WHERE id = $1 AND state = 'open' AND (due_at IS NULL OR due_at > $2)";
+const RAISE: &str = "
+    UPDATE cases SET priority = CASE WHEN priority + $2 > 100 THEN 100 ELSE priority + $2 END,
+                     changed_at = $3
+     WHERE id = $1 AND state = 'open' AND due_at = $4
+    RETURNING id, queue, priority, version";
+const COUNT_OVERDUE: &str = "
+    SELECT COUNT(*) AS n FROM cases WHERE state = 'open' AND due_at IS NOT NULL AND due_at <= $1";
 const BY_ID: &str = "
     SELECT c.id, c.state, c.subject_kind, c.subject_id, c.queue, c.priority, c.opened_at,
            c.changed_at, c.version, c.claimed_by, c.claimed_at, c.lease_until,
-           c.decided_at, k.name AS claimed_by_name
+           c.decided_at, c.due_at, k.name AS claimed_by_name
       FROM cases c LEFT JOIN api_keys k ON k.id = c.claimed_by WHERE c.id = $1";
 const LIST: &str = "
     SELECT c.id, c.state, c.subject_kind, c.subject_id, c.queue, c.priority, c.opened_at,
            c.changed_at, c.version, c.claimed_by, c.claimed_at, c.lease_until,
-           c.decided_at, k.name AS claimed_by_name
+           c.decided_at, c.due_at, k.name AS claimed_by_name
       FROM cases c LEFT JOIN api_keys k ON k.id = c.claimed_by
      WHERE (CAST($1 AS TEXT) IS NULL OR c.id < $1)
        AND (CAST($3 AS TEXT) IS NULL OR c.state = $3)
@@ -184,6 +214,8 @@ const LIST: &str = "
        AND (CAST($5 AS TEXT) IS NULL OR c.subject_id = $5)
        AND (CAST($6 AS BIGINT) IS NULL
             OR $6 = CASE WHEN c.state = 'open' AND c.lease_until > $7 THEN 1 ELSE 0 END)
+       AND (CAST($8 AS BIGINT) IS NULL
+            OR $8 = CASE WHEN c.state = 'open' AND c.due_at <= $7 THEN 1 ELSE 0 END)
      ORDER BY c.id DESC LIMIT $2";
 const INSERT_REASON: &str = "
     INSERT INTO case_reasons (case_id, sighting_id, position, code, text, rule, rule_version, match_id)
@@ -220,6 +252,8 @@ pub struct CaseFilter {
     pub subject: Option<String>,
     /// Whether somebody has it now.
     pub is_claimed: Option<bool>,
+    /// Whether it should have been decided by now.
+    pub is_overdue: Option<bool>,
 }
 
 impl Tx {
@@ -229,6 +263,27 @@ impl Tx {
         subject: &Subject,
         queue: &str,
         priority: u32,
+    ) -> Result<Joined> {
+        self.open_or_join(subject, queue, priority, JOIN).await
+    }
+
+    /// The same for what says nothing new: a case that was open keeps its version.
+    pub async fn ensure_case_quietly(
+        &mut self,
+        subject: &Subject,
+        queue: &str,
+        priority: u32,
+    ) -> Result<Joined> {
+        self.open_or_join(subject, queue, priority, JOIN_QUIETLY)
+            .await
+    }
+
+    async fn open_or_join(
+        &mut self,
+        subject: &Subject,
+        queue: &str,
+        priority: u32,
+        join: &'static str,
     ) -> Result<Joined> {
         let id: CaseId = self.make();
         let now = self.now;
@@ -240,18 +295,11 @@ impl Tx {
                     queue: queue.to_owned(),
                     priority,
                     version: 1,
+                    is_new: true,
                 });
             }
             let args = args![subject.kind(), subject.id(), queue, priority, now];
-            let joined = self.optional(JOIN, args, |row| {
-                Ok(Joined {
-                    id: row.id("id")?,
-                    queue: row.text("queue")?,
-                    priority: row.small("priority")?,
-                    version: row.small("version")?,
-                })
-            });
-            if let Some(joined) = joined.await? {
+            if let Some(joined) = self.optional(join, args, Joined::from_row).await? {
                 return Ok(joined);
             }
             // It was decided between the two statements: open a new one.
@@ -312,7 +360,8 @@ impl Tx {
             filter.queue.as_ref(),
             filter.subject.as_ref(),
             filter.is_claimed.map(i64::from),
-            now
+            now,
+            filter.is_overdue.map(i64::from)
         ];
         let rows = self.all(LIST, args, Case::from_row).await?;
         Ok(page.cut(rows, |case| name_of(&case.id)))
@@ -345,6 +394,36 @@ impl Tx {
     pub async fn close_case(&mut self, id: &CaseId, by: &KeyId, version: u32) -> Result<bool> {
         let now = self.now;
         Ok(self.execute(DECIDE, args![id, by, now, version]).await? == 1)
+    }
+
+    /// The case on this subject that is open.
+    pub async fn open_case(&mut self, subject: &Subject) -> Result<Option<CaseId>> {
+        let args = args![subject.kind(), subject.id()];
+        self.optional(OPEN_CASE, args, |row| row.id("id")).await
+    }
+
+    /// Has an open case due at this time, unless it is due earlier. False when it is.
+    pub async fn hasten_case(&mut self, id: &CaseId, due_at: Timestamp) -> Result<bool> {
+        Ok(self.execute(HASTEN, args![id, due_at]).await? == 1)
+    }
+
+    /// Raises the priority of a case, if it is still open and due at this time.
+    pub async fn raise_case(
+        &mut self,
+        id: &CaseId,
+        by: u32,
+        due_at: Timestamp,
+    ) -> Result<Option<Joined>> {
+        let now = self.now;
+        self.optional(RAISE, args![id, by, now, due_at], Joined::from_row)
+            .await
+    }
+
+    /// How many open cases should have been decided by now.
+    pub async fn overdue_case_count(&mut self) -> Result<u64> {
+        let now = self.now;
+        self.one(COUNT_OVERDUE, args![now], |row| row.count("n"))
+            .await
     }
 
     pub async fn open_case_count(&mut self) -> Result<u64> {

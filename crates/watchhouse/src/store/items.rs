@@ -111,6 +111,9 @@ const BY_EXTERNAL_ID: &str = "
 const BY_ID: &str = "
     SELECT id, external_id, kind, surface, account_id, address, text, created_at
       FROM items WHERE id = $1";
+const AT: &str = "
+    SELECT id, external_id, kind, surface, account_id, address, text, created_at
+      FROM items WHERE address = $1 ORDER BY id DESC LIMIT 1";
 const LIST: &str = "
     SELECT id, external_id, kind, surface, account_id, address, text, created_at
       FROM items
@@ -155,6 +158,11 @@ impl Tx {
 
     pub async fn item(&mut self, id: &ItemId) -> Result<Option<Item>> {
         self.optional(BY_ID, args![id], Item::from_row).await
+    }
+
+    /// The newest item that can be seen there.
+    pub async fn item_at(&mut self, address: &str) -> Result<Option<Item>> {
+        self.optional(AT, args![address], Item::from_row).await
     }
 
     pub async fn items(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::{Timestamp, earlier};
-use crate::id::KeyId;
+use crate::id::{KeyId, OrganisationId};
 use crate::store::db::args;
 use crate::store::page::{Page, PageOf, name_of};
 use crate::store::{Result, Row, Tx};
@@ -27,18 +27,21 @@ pub struct ApiKey {
     pub revoked_at: Option<Timestamp>,
     /// To the minute.
     pub last_used_at: Option<Timestamp>,
+    /// Whose key it is, if it is an organisation's that reports.
+    pub organisation_id: Option<OrganisationId>,
 }
 
 const INSERT: &str = "
-    INSERT INTO api_keys (id, name, secret_digest, scopes, rate_per_second, burst, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    INSERT INTO api_keys (id, name, secret_digest, scopes, rate_per_second, burst, created_at, expires_at,
+                          organisation_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const BY_ID: &str = "
     SELECT id, name, secret_digest, scopes, rate_per_second, burst, created_at, expires_at,
-           revoked_at, last_used_at
+           revoked_at, last_used_at, organisation_id
       FROM api_keys WHERE id = $1";
 const LIST: &str = "
     SELECT id, name, secret_digest, scopes, rate_per_second, burst, created_at, expires_at,
-           revoked_at, last_used_at
+           revoked_at, last_used_at, organisation_id
       FROM api_keys WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
 const ANY: &str = "SELECT COUNT(*) AS n FROM (SELECT id FROM api_keys LIMIT 1) AS first";
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
@@ -60,6 +63,7 @@ impl ApiKey {
             expires_at: row.optional_time("expires_at")?,
             revoked_at: row.optional_time("revoked_at")?,
             last_used_at: row.optional_time("last_used_at")?,
+            organisation_id: row.optional_id("organisation_id")?,
         })
     }
 }
@@ -77,7 +81,8 @@ impl Tx {
                 key.rate_per_second,
                 key.burst,
                 key.created_at,
-                key.expires_at
+                key.expires_at,
+                key.organisation_id.as_ref()
             ],
         )
         .await?;

@@ -103,6 +103,8 @@ const COMMITMENTS: &str = "
 const AT_POSITION: &str = "
     SELECT id, position, at, kind, actor, body, salt, commitment
       FROM ledger_entries WHERE position = $1";
+const BY_ID: &str = "
+    SELECT id, position, at, kind, actor, body, salt, commitment FROM ledger_entries WHERE id = $1";
 const LIST: &str = "
     SELECT id, position, at, kind, actor, body, salt, commitment
       FROM ledger_entries
@@ -218,6 +220,10 @@ impl Tx {
     pub async fn entry_at(&mut self, position: u64) -> Result<Option<Entry>> {
         self.optional(AT_POSITION, args![position], Entry::from_row)
             .await
+    }
+
+    pub async fn entry(&mut self, id: &EntryId) -> Result<Option<Entry>> {
+        self.optional(BY_ID, args![id], Entry::from_row).await
     }
 
     pub async fn entries(&mut self, kind: Option<&str>, page: &Page) -> Result<PageOf<Entry>> {

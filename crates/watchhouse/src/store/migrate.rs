@@ -3,10 +3,16 @@
 use crate::store::db::args;
 use crate::store::{Dialect, Error, Result, Store};
 
-const MIGRATIONS: &[(&str, &str)] = &[(
-    "0001_start",
-    include_str!("../../migrations/0001_start.sql"),
-)];
+const MIGRATIONS: &[(&str, &str)] = &[
+    (
+        "0001_start",
+        include_str!("../../migrations/0001_start.sql"),
+    ),
+    (
+        "0002_reports",
+        include_str!("../../migrations/0002_reports.sql"),
+    ),
+];
 
 const CREATE: &str = "
     CREATE TABLE IF NOT EXISTS migrations (name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";

@@ -324,6 +324,7 @@ pub async fn insert_key(app: &App, name: &str, scopes: &[&str]) -> String {
         expires_at: None,
         revoked_at: None,
         last_used_at: None,
+        organisation_id: None,
     };
     tx.insert_key(&key).await.unwrap();
     tx.commit().await.unwrap();

@@ -33,12 +33,14 @@ async fn a_case_shows_everything_about_its_subject() {
         "changed_at": "2026-01-01T00:00:00Z",
         "version": 1,
         "decided_at": null,
+        "due_at": null,
         "claim": null,
         "item": item["data"][0],
         "reasons": scan["reasons"],
         "matches": [],
         "evidence": [],
         "decisions": [],
+        "report_count": 0,
     });
     assert_eq!(case, expected);
     assert_eq!(item["data"][0]["external_id"], "post-1");

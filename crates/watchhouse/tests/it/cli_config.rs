@@ -204,3 +204,38 @@ async fn of(command: &str, file: &str, variables: &[(&str, &str)]) -> Finished {
     command.envs(variables.iter().copied());
     finish(command).await
 }
+
+#[tokio::test]
+async fn lanes_that_leave_a_report_without_one_are_refused() {
+    let lane = |rest: &str| format!("[[reports.lanes]]\nqueue = \"q\"\npriority = 1\n{rest}\n");
+    let all = lane("");
+    for (lanes, expected) in [
+        (
+            "[reports]\nlanes = []\n".to_owned(),
+            "must fit every report",
+        ),
+        (lane("source = \"user\""), "must fit every report"),
+        (
+            lane("category = \"cats\"") + &all,
+            "reports.lanes[0]: \"cats\" is no category",
+        ),
+        (
+            lane("answer_within_minutes = 0") + &all,
+            "reports.lanes[0].answer_within_minutes is 0",
+        ),
+        (
+            all.replace("priority = 1", "priority = 101"),
+            "reports.lanes[0].priority is 101",
+        ),
+        (
+            format!("[reports]\nescalate_at_percent = [101]\n{all}"),
+            "holds 101, and a deadline has passed at 100",
+        ),
+    ] {
+        let refused = show(&lanes, &[]).await.expect(2);
+        assert!(refused.err.contains(expected), "{lanes}: {}", refused.err);
+    }
+    let shown = show(&all, &[]).await.expect(0);
+    let shown: toml::Table = shown.out.parse().unwrap();
+    assert_eq!(shown["reports"]["lanes"].as_array().map(Vec::len), Some(1));
+}

@@ -96,6 +96,14 @@ async fn every_call_needs_its_scope_and_no_other() {
         GET /api/v1/ledger/entries/{index}: ledger:read
         GET /api/v1/ledger/entries/{index}/proof: ledger:read
         GET /api/v1/ledger/tile/{path}: everybody
+        GET /api/v1/organisations: organisations:read
+        POST /api/v1/organisations: organisations:write
+        GET /api/v1/organisations/{id}: organisations:read
+        PATCH /api/v1/organisations/{id}: organisations:write
+        GET /api/v1/receipts/{token}: everybody
+        GET /api/v1/reports: reports:read
+        POST /api/v1/reports: reports:write
+        GET /api/v1/reports/{id}: reports:read
         POST /api/v1/scan: scan
         GET /api/v1/webhook-endpoints: webhooks:read
         POST /api/v1/webhook-endpoints: webhooks:write

@@ -298,6 +298,7 @@ async fn call(app: &TestApp, client: &Client, operation: &str) -> reqwest::Reque
         format!("/api/v1/webhook-endpoints/{}", made["id"].as_str().unwrap())
     };
     let new_key = json!({ "name": operation, "scopes": ["scan"] });
+    let new_report = json!({ "account": "ann", "category": "violence", "explanation": "e" });
     match operation {
         "create_bank" => post("/api/v1/banks", json!({ "name": operation })),
         "change_bank" => patch(&bank().await, json!({ "threshold": 20 })),
@@ -335,6 +336,17 @@ async fn call(app: &TestApp, client: &Client, operation: &str) -> reqwest::Reque
             let action = decision["actions"][0]["id"].as_str().unwrap();
             let path = format!("/api/v1/actions/{action}/outcome");
             post(&path, json!({ "outcome": "done" }))
+        }
+        "create_report" => post("/api/v1/reports", new_report),
+        "create_organisation" => post(
+            "/api/v1/organisations",
+            json!({ "name": operation, "kind": "hotline" }),
+        ),
+        "change_organisation" => {
+            let new = json!({ "name": operation, "kind": "hotline" });
+            let made = client.post("/api/v1/organisations", new).await.expect(201);
+            let path = format!("/api/v1/organisations/{}", made["id"].as_str().unwrap());
+            patch(&path, json!({ "contact": "desk@hotline.example" }))
         }
         "create_webhook_endpoint" => post("/api/v1/webhook-endpoints", new_endpoint),
         "change_webhook_endpoint" => patch(&endpoint().await, json!({ "description": "new" })),

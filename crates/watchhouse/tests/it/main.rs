@@ -44,6 +44,7 @@ mod operations;
 mod past;
 mod process;
 mod receiver;
+mod reports;
 mod rules;
 mod sandbox;
 mod scan;

@@ -209,7 +209,7 @@ async fn every_post_that_happens_once_says_so() {
     }
 
     assert_eq!(said, happen_once);
-    assert_eq!(said.len(), 7);
+    assert_eq!(said.len(), 9);
 }
 
 #[tokio::test]
@@ -274,6 +274,7 @@ async fn only_what_is_public_is_open_to_strangers() {
             "show_ledger",
             "show_metrics",
             "show_readiness",
+            "show_receipt",
             "show_tile"
         ]
     );

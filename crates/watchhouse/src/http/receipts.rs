@@ -1,0 +1,281 @@
+//! Receipts: what whoever reported sees of their report, and what proves it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use maud::{DOCTYPE, Markup, html};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::error::{ApiResult, not_found};
+use super::extract::Path;
+use super::ledger::{ProvenEntry, prove};
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::id::{EntryId, ReportId};
+use crate::store::Tx;
+use crate::store::decisions::Outcome;
+use crate::store::reports::{Measures, ReportState, StandingReport};
+
+/// What became of a report, for whoever made it.
+#[derive(Serialize, ToSchema)]
+pub struct Receipt {
+    report: ReportId,
+    state: ReportState,
+    category: String,
+    keyword: Option<String>,
+    address: Option<String>,
+    received_at: Timestamp,
+    decided_at: Option<Timestamp>,
+    outcome: Option<Outcome>,
+    /// In the language that the report named, English if we have not that.
+    outcome_in_words: String,
+    /// The ledger's entries of this report, each with what opens its commitment and proves its place. An
+    /// entry is here a moment after what it tells of.
+    entries: Vec<ProvenEntry>,
+}
+
+/// What a receipt's page says, in one language.
+struct Words {
+    language: &'static str,
+    title: &'static str,
+    received: &'static str,
+    under_review: &'static str,
+    violation: &'static str,
+    asked_for: &'static str,
+    taken: &'static str,
+    no_violation: &'static str,
+    number: &'static str,
+    received_at: &'static str,
+    decided_at: &'static str,
+    about: &'static str,
+    where_it_is: &'static str,
+    keep: &'static str,
+    proof: &'static str,
+    proof_text: &'static str,
+    place: &'static str,
+    no_place: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    language: "en",
+    title: "Your report",
+    received: "We have received your report. Nobody has begun to review it yet.",
+    under_review: "Somebody is reviewing your report.",
+    violation: "We have reviewed your report and found that what you reported is against the law or \
+                against our rules.",
+    asked_for: "We are acting on it.",
+    taken: "We have acted on it.",
+    no_violation: "We have reviewed your report and found that what you reported is neither against the \
+                   law nor against our rules.",
+    number: "Report",
+    received_at: "Received",
+    decided_at: "Decided",
+    about: "Category",
+    where_it_is: "Address",
+    keep: "Keep the address of this page: whoever has it can see this, and nobody else.",
+    proof: "Proof",
+    proof_text: "Each step is in a public record that cannot be changed afterwards. The same page as JSON, \
+                 below /api/v1, holds what an auditor needs to check it.",
+    place: "entry",
+    no_place: "is being entered",
+};
+
+const FRENCH: Words = Words {
+    language: "fr",
+    title: "Votre signalement",
+    received: "Nous avons reçu votre signalement. Son examen n’a pas encore commencé.",
+    under_review: "Votre signalement est en cours d’examen.",
+    violation: "Nous avons examiné votre signalement et constaté que le contenu signalé est contraire à la \
+                loi ou à nos règles.",
+    asked_for: "Des mesures sont en cours.",
+    taken: "Nous avons pris des mesures.",
+    no_violation: "Nous avons examiné votre signalement et constaté que le contenu signalé n’est contraire \
+                   ni à la loi ni à nos règles.",
+    number: "Signalement",
+    received_at: "Reçu",
+    decided_at: "Décidé",
+    about: "Catégorie",
+    where_it_is: "Adresse",
+    keep: "Conservez l’adresse de cette page : qui la possède peut voir ceci, et personne d’autre.",
+    proof: "Preuve",
+    proof_text: "Chaque étape figure dans un registre public qui ne peut pas être modifié après coup. La \
+                 même page en JSON, sous /api/v1, contient ce qu’il faut à un auditeur pour le vérifier.",
+    place: "entrée",
+    no_place: "en cours d’inscription",
+};
+
+impl Words {
+    fn of(language: &str) -> &'static Words {
+        match language.split('-').next() {
+            Some("fr") => &FRENCH,
+            _ => &ENGLISH,
+        }
+    }
+
+    fn outcome(&self, standing: &StandingReport) -> String {
+        let outcome = match (&standing.decided, standing.state) {
+            (None, ReportState::UnderReview) => self.under_review,
+            (None, _) => self.received,
+            (Some(decided), _) => match decided.outcome {
+                Outcome::Violation => self.violation,
+                Outcome::NoViolation => self.no_violation,
+            },
+        };
+        let measures = match standing.decided.as_ref().map(|decided| decided.measures) {
+            None | Some(Measures::None) => return outcome.to_owned(),
+            Some(Measures::AskedFor) => self.asked_for,
+            Some(Measures::Taken) => self.taken,
+        };
+        format!("{outcome} {measures}")
+    }
+
+    /// What an entry tells of.
+    fn step(&self, entry: &ProvenEntry) -> &'static str {
+        match entry.kind() {
+            "report.decided" => self.decided_at,
+            _ => self.received_at,
+        }
+    }
+}
+
+/// Show a receipt. Public: the token is the right to look.
+#[utoipa::path(get, path = "/receipts/{token}", tag = "reports", security(()),
+    params(("token" = String, Path)), responses((status = 200, body = Receipt)))]
+pub async fn show_receipt(
+    State(app): State<App>,
+    Path(token): Path<String>,
+) -> ApiResult<Response> {
+    let (standing, entries) = read(&app, &token).await?;
+    let words = Words::of(&standing.report.reporter.language);
+    let receipt = Receipt {
+        outcome_in_words: words.outcome(&standing),
+        report: standing.report.id,
+        state: standing.state,
+        category: standing.report.category,
+        keyword: standing.report.keyword,
+        address: standing.report.address,
+        received_at: standing.report.received_at,
+        decided_at: standing.decided.as_ref().map(|decided| decided.at),
+        outcome: standing.decided.as_ref().map(|decided| decided.outcome),
+        entries,
+    };
+    Ok((closed_headers(), Json(receipt)).into_response())
+}
+
+/// The receipt as a page for people; it needs no script.
+pub async fn show_receipt_page(
+    State(app): State<App>,
+    Path(token): Path<String>,
+) -> ApiResult<Response> {
+    let (standing, entries) = read(&app, &token).await?;
+    Ok((closed_headers(), page(&standing, &entries)).into_response())
+}
+
+async fn read(app: &App, token: &str) -> ApiResult<(StandingReport, Vec<ProvenEntry>)> {
+    let nothing = || not_found("receipt", token);
+    let report = app.receipts.read(token).ok_or_else(nothing)?;
+    let mut tx = app.store.read().await?;
+    let standing = tx.report(&report).await?.ok_or_else(nothing)?;
+    let mut entries = Vec::new();
+    push(&mut tx, &standing.report.received_entry, &mut entries).await?;
+    let decided = standing.decided.as_ref();
+    if let Some(entry) = decided.and_then(|decided| decided.entry.as_ref()) {
+        push(&mut tx, entry, &mut entries).await?;
+    }
+    Ok((standing, entries))
+}
+
+async fn push(tx: &mut Tx, id: &EntryId, entries: &mut Vec<ProvenEntry>) -> ApiResult<()> {
+    entries.extend(prove(tx, id).await?);
+    Ok(())
+}
+
+/// The address is a secret: it goes into no cache and no other site's log.
+fn closed_headers() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+        ),
+        (
+            header::HeaderName::from_static("x-robots-tag"),
+            "noindex, nofollow",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+}
+
+const STYLE: &str = "\
+:root { color-scheme: light dark; }
+body { font: 1.0625rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 42rem; padding: 2rem 1rem; }
+h1 { font-size: 1.75rem; line-height: 1.2; }
+h2 { font-size: 1.25rem; margin-top: 2rem; }
+.state { border-left: .25rem solid; padding: .25rem 1rem; font-size: 1.1875rem; }
+dt { font-weight: 600; }
+dd { margin: 0 0 .75rem; overflow-wrap: anywhere; }
+li { overflow-wrap: anywhere; }";
+
+fn page(standing: &StandingReport, entries: &[ProvenEntry]) -> Markup {
+    let report = &standing.report;
+    let words = Words::of(&report.reporter.language);
+    html! {
+        (DOCTYPE)
+        html lang=(words.language) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (words.title) }
+                style { (maud::PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    h1 { (words.title) }
+                    p.state { (words.outcome(standing)) }
+                    dl {
+                        dt { (words.number) } dd { (report.id) }
+                        dt { (words.received_at) } dd { (instant(report.received_at)) }
+                        @if let Some(decided) = &standing.decided {
+                            dt { (words.decided_at) } dd { (instant(decided.at)) }
+                        }
+                        dt { (words.about) }
+                        dd {
+                            (report.category)
+                            @if let Some(keyword) = &report.keyword { " / " (keyword) }
+                        }
+                        @if let Some(address) = &report.address {
+                            dt { (words.where_it_is) } dd { (address) }
+                        }
+                    }
+                    p { (words.keep) }
+                    h2 { (words.proof) }
+                    p { (words.proof_text) }
+                    ul {
+                        @for entry in entries {
+                            li {
+                                (words.step(entry)) ": "
+                                @match entry.index() {
+                                    Some(index) => { (words.place) " " (index) }
+                                    None => (words.no_place),
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn instant(at: Timestamp) -> Markup {
+    let shown = at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    html! { time datetime=(at.to_string()) { (shown) } }
+}
