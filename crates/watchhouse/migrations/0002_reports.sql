@@ -18,14 +18,15 @@ ALTER TABLE cases ADD COLUMN due_at BIGINT;
 CREATE INDEX cases_due ON cases (due_at) WHERE state = 'open' AND due_at IS NOT NULL;
 
 -- What somebody told us. A report ends with a decision and in no other way. `is_suspended`: whether its
--- organisation was when it came.
+-- organisation was when it came. Without `key_id` it came by the public form.
 CREATE TABLE reports (
     id                   TEXT   NOT NULL PRIMARY KEY,
     case_id              TEXT   NOT NULL REFERENCES cases (id),
     source               TEXT   NOT NULL CHECK (source IN ('user', 'trusted_flagger', 'hotline', 'authority', 'system')),
     organisation_id      TEXT   REFERENCES organisations (id),
     is_suspended         BIGINT NOT NULL CHECK (is_suspended IN (0, 1)),
-    key_id               TEXT   NOT NULL REFERENCES api_keys (id),
+    key_id               TEXT   REFERENCES api_keys (id),
+    form_id              TEXT   UNIQUE,
     reporter_external_id TEXT,
     reporter_name        TEXT,
     reporter_email       TEXT,

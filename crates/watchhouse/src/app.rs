@@ -14,6 +14,7 @@ use crate::auth::{LastUses, RateLimits};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir;
+use crate::form_limits::FormLimits;
 use crate::id::Ids;
 use crate::jobs::EndpointTurns;
 use crate::ledger::Ledger;
@@ -47,6 +48,7 @@ pub struct Parts {
     pub receipts: Receipts,
     pub metrics: Metrics,
     pub rate_limits: RateLimits,
+    pub form_limits: FormLimits,
     pub last_uses: LastUses,
     /// Turns for scans: bounds what waits.
     pub scan_turns: Arc<Semaphore>,
@@ -143,6 +145,7 @@ impl App {
             receipts,
             metrics: Metrics::new(),
             rate_limits: RateLimits::default(),
+            form_limits: FormLimits::new(config.report_form.per_hour),
             last_uses: LastUses::default(),
             jobs_wake: Notify::new(),
             tasks: TaskTracker::new(),

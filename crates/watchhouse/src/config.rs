@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-pub use reports::{Lane, Reports};
+pub use reports::{Lane, ReportForm, Reports};
 
 use crate::jobs::search_sightings::AFTERTHOUGHT;
 use crate::store::Store;
@@ -40,6 +40,7 @@ pub struct Config {
     pub rules: Rules,
     pub cases: Cases,
     pub reports: Reports,
+    pub report_form: ReportForm,
     pub webhooks: Webhooks,
     pub jobs: Jobs,
     pub ledger: Ledger,
@@ -214,6 +215,7 @@ impl Config {
                 self.webhooks.endpoint_concurrency as u64,
             ),
             ("jobs.concurrency", self.jobs.concurrency as u64),
+            ("report_form.per_hour", u64::from(self.report_form.per_hour)),
             ("ledger.batch", u64::from(self.ledger.batch)),
             (
                 "ledger.interval_milliseconds",

@@ -4,9 +4,13 @@
 //! 2024/2835, Annex I) and of the EU's database of statements of reasons, without their prefixes and in
 //! small letters. A platform's own are `x_…`, and stand for "other violation of the terms" there.
 
+use crate::language::Language;
+
 /// A category, and the keywords that are more exact.
 struct Category {
     name: &'static str,
+    /// For people, in English and French.
+    titles: (&'static str, &'static str),
     keywords: &'static [&'static str],
 }
 
@@ -16,10 +20,12 @@ const OTHER: &str = "other";
 const CATEGORIES: [Category; 16] = [
     Category {
         name: "animal_welfare",
+        titles: ("Animal welfare", "Bien-être animal"),
         keywords: &["animal_harm", "unlawful_sale_animals"],
     },
     Category {
         name: "consumer_information",
+        titles: ("Consumer information", "Information des consommateurs"),
         keywords: &[
             "hidden_advertisement",
             "insufficient_information_on_traders",
@@ -30,6 +36,10 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "cyber_violence",
+        titles: (
+            "Harassment and other violence online",
+            "Harcèlement et autres violences en ligne",
+        ),
         keywords: &[
             "cyber_bullying_intimidation",
             "cyber_harassment",
@@ -41,6 +51,10 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "cyber_violence_against_women",
+        titles: (
+            "Violence online against women",
+            "Violences en ligne contre les femmes",
+        ),
         keywords: &[
             "bullying_against_girls",
             "cyber_harassment_against_women",
@@ -53,6 +67,10 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "data_protection_and_privacy_violations",
+        titles: (
+            "Privacy and data protection",
+            "Vie privée et protection des données",
+        ),
         keywords: &[
             "biometric_data_breach",
             "data_falsification",
@@ -62,10 +80,15 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "illegal_or_harmful_speech",
+        titles: (
+            "Illegal or harmful speech",
+            "Propos illicites ou préjudiciables",
+        ),
         keywords: &["defamation", "discrimination", "hate_speech"],
     },
     Category {
         name: "intellectual_property_infringements",
+        titles: ("Intellectual property", "Propriété intellectuelle"),
         keywords: &[
             "copyright_infringement",
             "design_infringement",
@@ -77,6 +100,7 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "negative_effects_on_civic_discourse_or_elections",
+        titles: ("Public debate and elections", "Débat public et élections"),
         keywords: &[
             "misinformation_disinformation",
             "violation_eu_law",
@@ -85,6 +109,7 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "protection_of_minors",
+        titles: ("Protection of children", "Protection des mineurs"),
         keywords: &[
             "age_specific_restrictions_minors",
             "child_sexual_abuse_material",
@@ -95,6 +120,10 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "risk_for_public_security",
+        titles: (
+            "Public security, terrorism",
+            "Sécurité publique, terrorisme",
+        ),
         keywords: &[
             "illegal_organizations",
             "risk_environmental_damage",
@@ -104,6 +133,7 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "scams_and_fraud",
+        titles: ("Scams and fraud", "Escroqueries et fraudes"),
         keywords: &[
             "impersonation_account_hijacking",
             "inauthentic_accounts",
@@ -115,6 +145,7 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "self_harm",
+        titles: ("Self-harm and suicide", "Automutilation et suicide"),
         keywords: &[
             "content_promoting_eating_disorders",
             "self_mutilation",
@@ -123,10 +154,15 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "unsafe_and_prohibited_products",
+        titles: (
+            "Unsafe or prohibited products",
+            "Produits dangereux ou interdits",
+        ),
         keywords: &["prohibited_products", "unsafe_products"],
     },
     Category {
         name: "violence",
+        titles: ("Violence", "Violence"),
         keywords: &[
             "coordinated_harm",
             "incitement_violence_hatred",
@@ -137,6 +173,10 @@ const CATEGORIES: [Category; 16] = [
     },
     Category {
         name: "other_violation_tc",
+        titles: (
+            "Something else against our rules",
+            "Autre chose contraire à nos règles",
+        ),
         keywords: &[
             "adult_sexual_material",
             "age_specific_restrictions",
@@ -149,6 +189,10 @@ const CATEGORIES: [Category; 16] = [
     // A notice that does not say what it is about.
     Category {
         name: "not_specified_notice",
+        titles: (
+            "Something else against the law",
+            "Autre chose contraire à la loi",
+        ),
         keywords: &[],
     },
 ];
@@ -185,6 +229,25 @@ pub fn check(category: &str, keyword: Option<&str>) -> Result<(), UnknownCategor
         category: category.to_owned(),
         name: keyword.to_owned(),
     })
+}
+
+/// What people call a category; a platform's own by its name.
+pub fn title(category: &str, language: Language) -> &str {
+    let known = CATEGORIES.iter().find(|known| known.name == category);
+    known.map_or(category, |known| known.title(language))
+}
+
+/// Every category's name and title, in the order in which people are asked.
+pub fn titles(language: Language) -> impl Iterator<Item = (&'static str, &'static str)> {
+    CATEGORIES
+        .iter()
+        .map(move |category| (category.name, category.title(language)))
+}
+
+impl Category {
+    fn title(&self, language: Language) -> &'static str {
+        language.pick(self.titles.0, self.titles.1)
+    }
 }
 
 fn is_own(name: &str) -> bool {

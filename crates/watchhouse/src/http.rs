@@ -20,7 +20,9 @@ pub mod ledger;
 pub mod observe;
 pub mod openapi;
 pub mod organisations;
+pub mod page;
 pub mod receipts;
+pub mod report_form;
 pub mod reports;
 pub mod scan;
 pub mod webhook_endpoints;
@@ -134,6 +136,10 @@ fn pages(document: OpenApi) -> Router<App> {
     Router::from(page)
         .route("/", get(|| async { Redirect::to("/docs/") }))
         .route("/receipts/{token}", get(receipts::show_receipt_page))
+        .route(
+            "/report",
+            get(report_form::show_report_form).post(report_form::send_report_form),
+        )
 }
 
 /// Bodies are looked at when they are parsed; see `extract::parse_json`.

@@ -59,6 +59,13 @@ pub trait Name: Sized {
 
     fn as_str(&self) -> &str;
 
+    /// When it was made, to the millisecond. None if it is no id that was made here.
+    fn made_at(&self) -> Option<Timestamp> {
+        let (_, ulid) = self.as_str().split_once('_')?;
+        let millis = Ulid::from_string(ulid).ok()?.timestamp_ms();
+        Timestamp::from_millisecond(i64::try_from(millis).ok()?).ok()
+    }
+
     /// The smallest id that could be made at this time: a bound to compare with, and no name.
     fn first_at(at: Timestamp) -> Self {
         let millis = u64::try_from(at.as_millisecond()).unwrap_or(0);
@@ -75,6 +82,8 @@ ids! {
     DeliveryId = "dlv";
     EntryId = "ent";
     EvidenceId = "evi";
+    /// A public form that was given out.
+    FormId = "frm";
     ItemId = "itm";
     JobId = "job";
     KeyId = "key";

@@ -1,4 +1,5 @@
-//! Receipts: the address under which whoever reported sees what became of it.
+//! Receipts: the address under which whoever reported sees what became of it. Also the tokens of the public
+//! form, each good for one report.
 //!
 //! The address is the right to look: whoever has it may, and nobody can guess one. It is made from the
 //! report's id and a key that is sealed at rest, so that no table holds what opens a report.
@@ -9,12 +10,16 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::id::{Name as _, ReportId};
+use crate::id::{FormId, Name, ReportId};
 use crate::secrets::Secrets;
 use crate::store::Tx;
 
 /// 128 bits: nobody guesses them.
 const MAC_BYTES: usize = 16;
+
+/// What a token is for is part of what is signed, so that none stands for another.
+const RECEIPT: &[u8] = b"watchhouse receipt\n";
+const FORM: &[u8] = b"watchhouse report form\n";
 
 /// Makes and reads receipts' tokens.
 pub struct Receipts {
@@ -44,34 +49,48 @@ impl Receipts {
 
     /// What stands at the end of a receipt's address.
     pub fn token(&self, report: &ReportId) -> String {
-        let bare_id = report.as_str().trim_start_matches("rep_");
-        let mac = BASE64_URL_SAFE_NO_PAD.encode(&self.mac(report).as_ref()[..MAC_BYTES]);
-        format!("{bare_id}.{mac}")
+        self.make(RECEIPT, report)
     }
 
     /// The report that a token is of. None if it is none that we made.
     pub fn read(&self, token: &str) -> Option<ReportId> {
+        self.open_token(RECEIPT, token)
+    }
+
+    /// What a public form carries, so that it is sent once and was given out here.
+    pub fn form_token(&self, form: &FormId) -> String {
+        self.make(FORM, form)
+    }
+
+    /// The form that a token is of. None if it is none that we gave out.
+    pub fn read_form(&self, token: &str) -> Option<FormId> {
+        self.open_token(FORM, token)
+    }
+
+    fn make<T: Name>(&self, purpose: &[u8], id: &T) -> String {
+        let mut mac = self.hmac(purpose);
+        mac.update(id.as_str().as_bytes());
+        let mac = &mac.finalize().into_bytes()[..MAC_BYTES];
+        let (_, bare_id) = id.as_str().split_once('_').expect("an id has its prefix");
+        format!("{bare_id}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac))
+    }
+
+    fn open_token<T: Name>(&self, purpose: &[u8], token: &str) -> Option<T> {
         let (bare_id, mac) = token.split_once('.')?;
-        let report = ReportId::from_text(format!("rep_{bare_id}"));
+        let id = T::from_text(format!("{}_{bare_id}", T::PREFIX));
         let mac = BASE64_URL_SAFE_NO_PAD.decode(mac).ok()?;
         if mac.len() != MAC_BYTES {
             return None;
         }
-        let mut expected = self.hmac();
-        expected.update(report.as_str().as_bytes());
+        let mut expected = self.hmac(purpose);
+        expected.update(id.as_str().as_bytes());
         expected.verify_truncated_left(&mac).ok()?;
-        Some(report)
+        Some(id)
     }
 
-    fn mac(&self, report: &ReportId) -> impl AsRef<[u8]> + use<> {
-        let mut mac = self.hmac();
-        mac.update(report.as_str().as_bytes());
-        mac.finalize().into_bytes()
-    }
-
-    fn hmac(&self) -> Hmac<Sha256> {
+    fn hmac(&self, purpose: &[u8]) -> Hmac<Sha256> {
         let mut hmac = Hmac::new_from_slice(&self.key).expect("HMAC takes keys of any length");
-        hmac.update(b"watchhouse receipt\n");
+        hmac.update(purpose);
         hmac
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::clock::later;
 use crate::config::Lane;
-use crate::id::{KeyId, Name as _};
+use crate::id::{FormId, KeyId, Name as _, ReportId};
 use crate::jobs::escalate_case::EscalateCase;
 use crate::outbox::{self, Event, subject_json};
 use crate::store::cases::{Joined, Subject};
@@ -25,7 +25,10 @@ use crate::store::{Result, Tx};
 pub struct NewReport {
     pub source: Source,
     pub organisation: Option<Organisation>,
-    pub key_id: KeyId,
+    /// None for the public form.
+    pub key_id: Option<KeyId>,
+    /// The public form that it came by: each becomes one report.
+    pub form_id: Option<FormId>,
     pub reporter: Reporter,
     pub about: About,
     pub category: String,
@@ -67,12 +70,12 @@ pub async fn receive(tx: &mut Tx, app: &App, new: NewReport) -> Result<Report> {
         .answer_within_minutes
         .map(|minutes| later(tx.now, Duration::from_mins(minutes)));
 
-    let actor = Actor::Key(new.key_id.clone());
-    let id = tx.make();
+    let actor = new.key_id.clone().map_or(Actor::Public, Actor::Key);
+    let id: ReportId = tx.make();
     let organisation = new.organisation.as_ref().map(|one| one.id.clone());
     // Nothing of who reported, or of what they wrote: an entry outlives what must be forgotten.
     let details = json!({
-        "report": crate::id::ReportId::as_str(&id),
+        "report": id.as_str(),
         "case": case.id.as_str(),
         "source": new.source.as_str(),
         "organisation": organisation.as_ref().map(|id| id.as_str()),
@@ -90,6 +93,7 @@ pub async fn receive(tx: &mut Tx, app: &App, new: NewReport) -> Result<Report> {
         organisation_id: organisation,
         is_suspended,
         key_id: new.key_id,
+        form_id: new.form_id,
         reporter: new.reporter,
         category: new.category,
         keyword: new.keyword,

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "a command line prints")]
 
 use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -81,7 +82,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::info!("stopping: calls under way are answered, new ones are not taken");
         stop.cancel();
     };
-    let server = axum::serve(listener, http::router(app.clone())).with_graceful_shutdown(told);
+    let router = http::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, router).with_graceful_shutdown(told);
     let ended = async {
         server.await.context("serving")?;
         app.close().await;

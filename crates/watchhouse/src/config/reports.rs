@@ -12,6 +12,15 @@ pub struct Reports {
     pub lanes: Vec<Lane>,
 }
 
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportForm {
+    pub enabled: bool,
+    pub min_seconds: u64,
+    pub per_hour: u32,
+    pub client_address_header: String,
+}
+
 /// What holds for some reports. What is left out fits every report.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -2,18 +2,20 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::error::{ApiResult, not_found};
 use super::extract::Path;
 use super::ledger::{ProvenEntry, prove};
+use super::page::{self, instant, page};
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::dsa;
 use crate::id::{EntryId, ReportId};
+use crate::language::Language;
 use crate::store::Tx;
 use crate::store::decisions::Outcome;
 use crate::store::reports::{Measures, ReportState, StandingReport};
@@ -38,7 +40,6 @@ pub struct Receipt {
 
 /// What a receipt's page says, in one language.
 struct Words {
-    language: &'static str,
     title: &'static str,
     received: &'static str,
     under_review: &'static str,
@@ -59,7 +60,6 @@ struct Words {
 }
 
 const ENGLISH: Words = Words {
-    language: "en",
     title: "Your report",
     received: "We have received your report. Nobody has begun to review it yet.",
     under_review: "Somebody is reviewing your report.",
@@ -83,7 +83,6 @@ const ENGLISH: Words = Words {
 };
 
 const FRENCH: Words = Words {
-    language: "fr",
     title: "Votre signalement",
     received: "Nous avons reçu votre signalement. Son examen n’a pas encore commencé.",
     under_review: "Votre signalement est en cours d’examen.",
@@ -107,11 +106,8 @@ const FRENCH: Words = Words {
 };
 
 impl Words {
-    fn of(language: &str) -> &'static Words {
-        match language.split('-').next() {
-            Some("fr") => &FRENCH,
-            _ => &ENGLISH,
-        }
+    fn of(language: Language) -> &'static Words {
+        language.pick(&ENGLISH, &FRENCH)
     }
 
     fn outcome(&self, standing: &StandingReport) -> String {
@@ -148,7 +144,7 @@ pub async fn show_receipt(
     Path(token): Path<String>,
 ) -> ApiResult<Response> {
     let (standing, entries) = read(&app, &token).await?;
-    let words = Words::of(&standing.report.reporter.language);
+    let words = Words::of(Language::of(&standing.report.reporter.language));
     let receipt = Receipt {
         outcome_in_words: words.outcome(&standing),
         report: standing.report.id,
@@ -161,7 +157,7 @@ pub async fn show_receipt(
         outcome: standing.decided.as_ref().map(|decided| decided.outcome),
         entries,
     };
-    Ok((closed_headers(), Json(receipt)).into_response())
+    Ok((page::headers(), Json(receipt)).into_response())
 }
 
 /// The receipt as a page for people; it needs no script.
@@ -170,7 +166,7 @@ pub async fn show_receipt_page(
     Path(token): Path<String>,
 ) -> ApiResult<Response> {
     let (standing, entries) = read(&app, &token).await?;
-    Ok((closed_headers(), page(&standing, &entries)).into_response())
+    Ok((page::headers(), page_of(&standing, &entries)).into_response())
 }
 
 async fn read(app: &App, token: &str) -> ApiResult<(StandingReport, Vec<ProvenEntry>)> {
@@ -192,90 +188,41 @@ async fn push(tx: &mut Tx, id: &EntryId, entries: &mut Vec<ProvenEntry>) -> ApiR
     Ok(())
 }
 
-/// The address is a secret: it goes into no cache and no other site's log.
-fn closed_headers() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'",
-        ),
-        (
-            header::HeaderName::from_static("x-robots-tag"),
-            "noindex, nofollow",
-        ),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    headers
-}
-
-const STYLE: &str = "\
-:root { color-scheme: light dark; }
-body { font: 1.0625rem/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 42rem; padding: 2rem 1rem; }
-h1 { font-size: 1.75rem; line-height: 1.2; }
-h2 { font-size: 1.25rem; margin-top: 2rem; }
-.state { border-left: .25rem solid; padding: .25rem 1rem; font-size: 1.1875rem; }
-dt { font-weight: 600; }
-dd { margin: 0 0 .75rem; overflow-wrap: anywhere; }
-li { overflow-wrap: anywhere; }";
-
-fn page(standing: &StandingReport, entries: &[ProvenEntry]) -> Markup {
+fn page_of(standing: &StandingReport, entries: &[ProvenEntry]) -> Markup {
     let report = &standing.report;
-    let words = Words::of(&report.reporter.language);
-    html! {
-        (DOCTYPE)
-        html lang=(words.language) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (words.title) }
-                style { (maud::PreEscaped(STYLE)) }
+    let language = Language::of(&report.reporter.language);
+    let words = Words::of(language);
+    let body = html! {
+        main {
+            h1 { (words.title) }
+            p.state { (words.outcome(standing)) }
+            dl {
+                dt { (words.number) } dd { (report.id) }
+                dt { (words.received_at) } dd { (instant(report.received_at)) }
+                @if let Some(decided) = &standing.decided {
+                    dt { (words.decided_at) } dd { (instant(decided.at)) }
+                }
+                dt { (words.about) }
+                dd { (dsa::title(&report.category, language)) }
+                @if let Some(address) = &report.address {
+                    dt { (words.where_it_is) } dd { (address) }
+                }
             }
-            body {
-                main {
-                    h1 { (words.title) }
-                    p.state { (words.outcome(standing)) }
-                    dl {
-                        dt { (words.number) } dd { (report.id) }
-                        dt { (words.received_at) } dd { (instant(report.received_at)) }
-                        @if let Some(decided) = &standing.decided {
-                            dt { (words.decided_at) } dd { (instant(decided.at)) }
-                        }
-                        dt { (words.about) }
-                        dd {
-                            (report.category)
-                            @if let Some(keyword) = &report.keyword { " / " (keyword) }
-                        }
-                        @if let Some(address) = &report.address {
-                            dt { (words.where_it_is) } dd { (address) }
-                        }
-                    }
-                    p { (words.keep) }
-                    h2 { (words.proof) }
-                    p { (words.proof_text) }
-                    ul {
-                        @for entry in entries {
-                            li {
-                                (words.step(entry)) ": "
-                                @match entry.index() {
-                                    Some(index) => { (words.place) " " (index) }
-                                    None => (words.no_place),
-                                }
-                            }
+            p { (words.keep) }
+            h2 { (words.proof) }
+            p { (words.proof_text) }
+            ul {
+                @for entry in entries {
+                    li {
+                        (words.step(entry)) ": "
+                        @match entry.index() {
+                            Some(index) => { (words.place) " " (index) }
+                            None => (words.no_place),
                         }
                     }
                 }
             }
         }
-    }
-}
-
-fn instant(at: Timestamp) -> Markup {
-    let shown = at.strftime("%Y-%m-%d %H:%M UTC").to_string();
-    html! { time datetime=(at.to_string()) { (shown) } }
+    };
+    page(language, words.title, &body)
 }

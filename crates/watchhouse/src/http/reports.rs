@@ -85,8 +85,8 @@ pub struct Report {
     organisation: Option<OrganisationId>,
     /// Whether the organisation was suspended when the report came: then it has the users' lane.
     is_suspended: bool,
-    /// The key with which it was handed in.
-    key: KeyId,
+    /// The key with which it was handed in; null if it came by the public form.
+    key: Option<KeyId>,
     reporter: ReporterOfReport,
     subject: SubjectOfCase,
     address: Option<String>,
@@ -134,7 +134,7 @@ impl Report {
             state,
             decided,
         } = standing;
-        let is_callers = report.key_id == caller.key_id;
+        let is_callers = report.key_id.as_ref() == Some(&caller.key_id);
         Report {
             receipt: is_callers.then(|| ReceiptOfReport::of(app, &report.id)),
             id: report.id,
@@ -338,7 +338,8 @@ async fn complete(tx: &mut Tx, caller: &Caller, new: NewReport) -> ApiResult<rep
     Ok(reports::NewReport {
         source,
         organisation,
-        key_id: caller.key_id.clone(),
+        key_id: Some(caller.key_id.clone()),
+        form_id: None,
         reporter,
         about,
         category: new.category,

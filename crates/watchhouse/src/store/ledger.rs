@@ -11,6 +11,8 @@ use crate::store::{Error, PageOf, Result, Row, Tx};
 #[derive(Clone, Debug)]
 pub enum Actor {
     Key(KeyId),
+    /// Somebody without a key, by the public form.
+    Public,
     /// Watchhouse itself, by a rule or on a timetable.
     System,
 }
@@ -19,6 +21,7 @@ impl Actor {
     pub fn as_str(&self) -> &str {
         match self {
             Actor::Key(id) => id.as_str(),
+            Actor::Public => "public",
             Actor::System => "system",
         }
     }

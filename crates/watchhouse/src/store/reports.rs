@@ -4,7 +4,7 @@
 //! here sets anything that could be taken for one.
 
 use crate::clock::Timestamp;
-use crate::id::{CaseId, DecisionId, EntryId, KeyId, OrganisationId, ReportId};
+use crate::id::{CaseId, DecisionId, EntryId, FormId, KeyId, OrganisationId, ReportId};
 use crate::store::cases::Subject;
 use crate::store::db::args;
 use crate::store::decisions::Outcome;
@@ -20,8 +20,10 @@ pub struct Report {
     pub organisation_id: Option<OrganisationId>,
     /// Whether that was suspended when the report came.
     pub is_suspended: bool,
-    /// The key with which it was handed in.
-    pub key_id: KeyId,
+    /// The key with which it was handed in; None if it came by the public form.
+    pub key_id: Option<KeyId>,
+    /// The public form that it came by.
+    pub form_id: Option<FormId>,
     pub reporter: Reporter,
     pub category: String,
     pub keyword: Option<String>,
@@ -168,7 +170,8 @@ impl StandingReport {
                 source: row.parsed("source")?,
                 organisation_id: row.optional_id("organisation_id")?,
                 is_suspended: row.bool("is_suspended")?,
-                key_id: row.id("key_id")?,
+                key_id: row.optional_id("key_id")?,
+                form_id: row.optional_id("form_id")?,
                 reporter: Reporter {
                     external_id: row.optional_text("reporter_external_id")?,
                     name: row.optional_text("reporter_name")?,
@@ -202,13 +205,14 @@ pub struct ReportFilter {
 
 const INSERT: &str = "
     INSERT INTO reports (id, case_id, source, organisation_id, is_suspended, key_id,
-                         reporter_external_id, reporter_name, reporter_email, language, category,
+                         form_id, reporter_external_id, reporter_name, reporter_email, language, category,
                          keyword, explanation, address, good_faith, received_at, due_at,
                          received_entry)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+            $19)";
 const BY_ID: &str = "
     SELECT r.id, r.case_id, r.source, r.organisation_id, r.is_suspended, r.key_id,
-           r.reporter_external_id, r.reporter_name, r.reporter_email, r.language, r.category,
+           r.form_id, r.reporter_external_id, r.reporter_name, r.reporter_email, r.language, r.category,
            r.keyword, r.explanation, r.address, r.good_faith, r.received_at, r.due_at,
            r.received_entry, r.decision_id, r.decided_entry, c.subject_kind, c.subject_id,
            c.claimed_by, d.outcome, d.decided_at,
@@ -218,7 +222,7 @@ const BY_ID: &str = "
      WHERE r.id = $1";
 const LIST: &str = "
     SELECT r.id, r.case_id, r.source, r.organisation_id, r.is_suspended, r.key_id,
-           r.reporter_external_id, r.reporter_name, r.reporter_email, r.language, r.category,
+           r.form_id, r.reporter_external_id, r.reporter_name, r.reporter_email, r.language, r.category,
            r.keyword, r.explanation, r.address, r.good_faith, r.received_at, r.due_at,
            r.received_entry, r.decision_id, r.decided_entry, c.subject_kind, c.subject_id,
            c.claimed_by, d.outcome, d.decided_at,
@@ -232,6 +236,7 @@ const LIST: &str = "
        AND (CAST($6 AS BIGINT) IS NULL
             OR $6 = CASE WHEN r.decision_id IS NULL THEN 0 ELSE 1 END)
      ORDER BY r.id DESC LIMIT $2";
+const BY_FORM: &str = "SELECT id FROM reports WHERE form_id = $1";
 const COUNT_OF_CASE: &str = "
     SELECT COUNT(*) AS n FROM reports WHERE case_id = $1";
 const SAME_OF_CASE: &str = "
@@ -242,7 +247,7 @@ const DECIDE: &str =
     "UPDATE reports SET decision_id = $2 WHERE case_id = $1 AND decision_id IS NULL";
 const UNTOLD: &str = "
     SELECT r.id, r.case_id, r.source, r.organisation_id, r.is_suspended, r.key_id,
-           r.reporter_external_id, r.reporter_name, r.reporter_email, r.language, r.category,
+           r.form_id, r.reporter_external_id, r.reporter_name, r.reporter_email, r.language, r.category,
            r.keyword, r.explanation, r.address, r.good_faith, r.received_at, r.due_at,
            r.received_entry, r.decision_id, r.decided_entry, c.subject_kind, c.subject_id,
            c.claimed_by, d.outcome, d.decided_at,
@@ -261,7 +266,8 @@ impl Tx {
             report.source.as_str(),
             report.organisation_id.as_ref(),
             report.is_suspended,
-            &report.key_id,
+            report.key_id.as_ref(),
+            report.form_id.as_ref(),
             report.reporter.external_id.as_ref(),
             report.reporter.name.as_ref(),
             report.reporter.email.as_ref(),
@@ -281,6 +287,12 @@ impl Tx {
 
     pub async fn report(&mut self, id: &ReportId) -> Result<Option<StandingReport>> {
         self.optional(BY_ID, args![id], StandingReport::from_row)
+            .await
+    }
+
+    /// The report that a public form has become.
+    pub async fn report_of_form(&mut self, form: &FormId) -> Result<Option<ReportId>> {
+        self.optional(BY_FORM, args![form], |row| row.id("id"))
             .await
     }
 

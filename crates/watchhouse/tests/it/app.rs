@@ -84,6 +84,7 @@ impl TestApp {
         let stop = app.stop.clone();
         app.spawn(async move {
             let stopped = async move { stop.cancelled().await };
+            let router = router.into_make_service_with_connect_info::<SocketAddr>();
             axum::serve(listener, router)
                 .with_graceful_shutdown(stopped)
                 .await

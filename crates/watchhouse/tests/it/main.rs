@@ -44,6 +44,7 @@ mod operations;
 mod past;
 mod process;
 mod receiver;
+mod report_form;
 mod reports;
 mod rules;
 mod sandbox;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
+use walkdir::WalkDir;
 
 use crate::app::{PROGRAM, TestApp};
 
@@ -163,12 +164,20 @@ fn check_parameters(what: &str, path: &str, operation: &Value) {
     assert_eq!(in_path, described, "{what}");
 }
 
+/// The texts of the files that hold handlers.
+fn sources() -> impl Iterator<Item = String> {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http");
+    WalkDir::new(directory)
+        .into_iter()
+        .map(|entry| entry.unwrap().into_path())
+        .filter(|path| path.is_file())
+        .map(|path| std::fs::read_to_string(path).unwrap())
+}
+
 /// The names of the functions below `#[utoipa::path]`.
 fn handlers() -> BTreeSet<String> {
-    let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http"));
     let mut names = BTreeSet::new();
-    for file in std::fs::read_dir(directory).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    for text in sources() {
         for rest in text.split("#[utoipa::path(").skip(1) {
             let (_, function) = rest.split_once("pub async fn ").unwrap();
             names.insert(function.split('(').next().unwrap().to_owned());
@@ -179,10 +188,8 @@ fn handlers() -> BTreeSet<String> {
 
 #[tokio::test]
 async fn every_post_that_happens_once_says_so() {
-    let directory = root().join("crates/watchhouse/src/http");
     let mut happen_once = BTreeSet::new();
-    for file in std::fs::read_dir(directory).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    for text in sources() {
         for rest in text.split("#[utoipa::path(").skip(1) {
             let (_, function) = rest.split_once("pub async fn ").unwrap();
             if rest.contains("once.replayed(") {
