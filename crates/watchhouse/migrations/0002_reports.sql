@@ -17,6 +17,12 @@ ALTER TABLE api_keys ADD COLUMN organisation_id TEXT REFERENCES organisations (i
 ALTER TABLE cases ADD COLUMN due_at BIGINT;
 CREATE INDEX cases_due ON cases (due_at) WHERE state = 'open' AND due_at IS NOT NULL;
 
+-- Which case comes next, in all queues and in one.
+CREATE INDEX cases_next ON cases (priority DESC, COALESCE(due_at, 9223372036854775807), id)
+ WHERE state = 'open';
+CREATE INDEX cases_next_in_queue ON cases (queue, priority DESC, COALESCE(due_at, 9223372036854775807), id)
+ WHERE state = 'open';
+
 -- What somebody told us. A report ends with a decision and in no other way. `is_suspended`: whether its
 -- organisation was when it came. Without `key_id` it came by the public form.
 CREATE TABLE reports (

@@ -57,6 +57,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(accounts::list_accounts))
         .routes(routes!(accounts::show_account))
         .routes(routes!(cases::list_cases))
+        .routes(routes!(cases::claim_next_case))
         .routes(routes!(cases::show_case))
         .routes(routes!(cases::claim_case))
         .routes(routes!(cases::release_case))

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -21,6 +23,8 @@ use crate::id::{CaseId, EvidenceId, KeyId, Name as _};
 use crate::store;
 use crate::store::Tx;
 use crate::store::cases::{CaseFilter, CaseState, Claimed, Subject};
+
+const MOST_EXCEPT: usize = 50;
 
 /// A case, as a list shows it.
 #[derive(Serialize, ToSchema)]
@@ -218,6 +222,77 @@ async fn read_in_full(tx: &mut Tx, id: &CaseId) -> ApiResult<CaseInFull> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+pub struct NextCaseRequest {
+    /// In this queue alone. In all, if nothing is said.
+    queue: Option<String>,
+    /// Not these, at most 50: what the caller has just put back.
+    #[serde(default)]
+    except: Vec<CaseId>,
+    /// How long the claim holds unless it is renewed. The settings' default, if nothing is said.
+    lease_seconds: Option<u64>,
+}
+
+impl Scoped for NextCaseRequest {
+    const SCOPE: Scope = Scope::CasesDecide;
+}
+
+/// Claim the case that comes next.
+///
+/// Of the cases that nobody has, the one of the highest priority; of these the first that is due, of these
+/// the oldest. No two callers get the same.
+#[utoipa::path(post, path = "/cases/next", tag = "cases", request_body = NextCaseRequest,
+    responses((status = 200, body = CaseInFull),
+        (status = 204, description = "There is no case that nobody has")))]
+pub async fn claim_next_case(
+    State(app): State<App>,
+    Input {
+        caller,
+        body: request,
+    }: Input<NextCaseRequest>,
+) -> ApiResult<Response> {
+    let lease = lease(&app, request.lease_seconds)?;
+    if request.except.len() > MOST_EXCEPT {
+        return Err(invalid("except", format!("expected at most {MOST_EXCEPT}")));
+    }
+
+    let mut tx = app.store.begin().await?;
+    let queue = request.queue.as_deref();
+    let next = tx
+        .claim_next_case(queue, &request.except, &caller.key_id, lease)
+        .await?;
+    let Some(id) = next else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    record_claim(&mut tx, &caller, &id, lease).await?;
+    let case = read_in_full(&mut tx, &id).await?;
+    tx.commit().await?;
+    app.wake();
+    Ok(Json(case).into_response())
+}
+
+/// How long a claim holds.
+fn lease(app: &App, asked: Option<u64>) -> ApiResult<Duration> {
+    let most = app.config.cases.max_lease_seconds;
+    let seconds = asked.unwrap_or(app.config.cases.lease_seconds);
+    if seconds == 0 || seconds > most {
+        return Err(invalid("lease_seconds", format!("expected 1 to {most}")));
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
+async fn record_claim(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &CaseId,
+    lease: Duration,
+) -> store::Result<()> {
+    let details = json!({ "case": id.as_str(), "lease_seconds": lease.as_secs() });
+    tx.record(&caller.actor(), "case.claimed", details).await?;
+    Ok(())
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ClaimRequest {
     /// How long the claim holds unless it is renewed. The settings' default, if nothing is said.
     lease_seconds: Option<u64>,
@@ -240,23 +315,15 @@ pub async fn claim_case(
         body: request,
     }: Input<ClaimRequest>,
 ) -> ApiResult<Json<CaseInFull>> {
-    let most = app.config.cases.max_lease_seconds;
-    let seconds = request
-        .lease_seconds
-        .unwrap_or(app.config.cases.lease_seconds);
-    if seconds == 0 || seconds > most {
-        return Err(invalid("lease_seconds", format!("expected 1 to {most}")));
-    }
+    let lease = lease(&app, request.lease_seconds)?;
 
     let mut tx = app.store.begin().await?;
-    let lease = Duration::from_secs(seconds);
     let Some(claimed) = tx.claim_case(&id, &caller.key_id, lease).await? else {
         let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
         return Err(not_had(&case, &caller, tx.now));
     };
     if claimed == Claimed::Taken {
-        let details = json!({ "case": id.as_str(), "lease_seconds": seconds });
-        tx.record(&caller.actor(), "case.claimed", details).await?;
+        record_claim(&mut tx, &caller, &id, lease).await?;
     }
     let case = read_in_full(&mut tx, &id).await?;
     tx.commit().await?;

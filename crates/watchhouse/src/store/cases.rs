@@ -9,7 +9,7 @@ use crate::clock::{Timestamp, later};
 use crate::id::{AccountId, CaseId, ItemId, KeyId, MatchId, Name, SightingId};
 use crate::store::db::args;
 use crate::store::page::{Page, PageOf, name_of};
-use crate::store::{Error, Result, Row, Tx};
+use crate::store::{Dialect, Error, Result, Row, Tx};
 
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -229,6 +229,25 @@ const REASONS: &str = "
 const TAKE: &str = "
     UPDATE cases SET claimed_by = $2, claimed_at = $3, lease_until = $4
      WHERE id = $1 AND state = 'open' AND (claimed_by IS NULL OR lease_until <= $3)";
+// Dialect: PostgreSQL steps over what others are claiming at this moment; SQLite's writer is alone.
+const NEXT: &str = "
+    SELECT id FROM cases
+     WHERE state = 'open' AND (claimed_by IS NULL OR lease_until <= $1)
+     ORDER BY priority DESC, COALESCE(due_at, 9223372036854775807), id LIMIT $2";
+const NEXT_POSTGRES: &str = "
+    SELECT id FROM cases
+     WHERE state = 'open' AND (claimed_by IS NULL OR lease_until <= $1)
+     ORDER BY priority DESC, COALESCE(due_at, 9223372036854775807), id LIMIT $2
+       FOR UPDATE SKIP LOCKED";
+const NEXT_IN_QUEUE: &str = "
+    SELECT id FROM cases
+     WHERE state = 'open' AND queue = $3 AND (claimed_by IS NULL OR lease_until <= $1)
+     ORDER BY priority DESC, COALESCE(due_at, 9223372036854775807), id LIMIT $2";
+const NEXT_IN_QUEUE_POSTGRES: &str = "
+    SELECT id FROM cases
+     WHERE state = 'open' AND queue = $3 AND (claimed_by IS NULL OR lease_until <= $1)
+     ORDER BY priority DESC, COALESCE(due_at, 9223372036854775807), id LIMIT $2
+       FOR UPDATE SKIP LOCKED";
 const RENEW: &str = "
     UPDATE cases SET lease_until = $4
      WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
@@ -381,6 +400,42 @@ impl Tx {
         }
         let is_renewed = self.execute(RENEW, args![id, by, now, until]).await? == 1;
         Ok(is_renewed.then_some(Claimed::Renewed))
+    }
+
+    /// Claims the case that comes next and is none of `except`: of the highest priority, of these the first
+    /// that is due, of these the oldest. None when there is none that nobody has.
+    pub async fn claim_next_case(
+        &mut self,
+        queue: Option<&str>,
+        except: &[CaseId],
+        by: &KeyId,
+        lease: Duration,
+    ) -> Result<Option<CaseId>> {
+        let now = self.now;
+        let n_most = u32::try_from(except.len() + 1).expect("a call names a few cases");
+        let is_postgres = self.dialect == Dialect::Postgres;
+        let found = match queue {
+            Some(queue) => {
+                let sql = if is_postgres {
+                    NEXT_IN_QUEUE_POSTGRES
+                } else {
+                    NEXT_IN_QUEUE
+                };
+                self.all(sql, args![now, n_most, queue], |row| row.id::<CaseId>("id"))
+                    .await?
+            }
+            None => {
+                let sql = if is_postgres { NEXT_POSTGRES } else { NEXT };
+                self.all(sql, args![now, n_most], |row| row.id::<CaseId>("id"))
+                    .await?
+            }
+        };
+        let Some(next) = found.into_iter().find(|id| !except.contains(id)) else {
+            return Ok(None);
+        };
+        let until = later(now, lease);
+        let is_taken = self.execute(TAKE, args![&next, by, now, until]).await? == 1;
+        Ok(is_taken.then_some(next))
     }
 
     /// False when `by` does not have it.

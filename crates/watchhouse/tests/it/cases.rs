@@ -464,3 +464,75 @@ async fn decide_what_is_there(reviewer: &Client, id: &str) -> Value {
 fn no_violation() -> Value {
     json!({ "case_version": 1, "policy": "known-media", "outcome": "no_violation", "reasons": "harmless" })
 }
+
+/// Has the next case claimed; its id, None where there is none.
+async fn next(client: &Client, request: Value) -> Option<String> {
+    let answer = client.post("/api/v1/cases/next", request).await;
+    if answer.status == 204 {
+        return None;
+    }
+    let case = answer.expect(200);
+    Some(case["id"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn the_next_case_is_the_most_urgent_then_the_first_that_is_due_then_the_oldest() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let report = async |account: &str, category: &str| {
+        let report = json!({ "account": account, "category": category, "explanation": "e" });
+        let report = admin.post("/api/v1/reports", report).await.expect(201);
+        report["case"].as_str().unwrap().to_owned()
+    };
+    let unchecked = admin.case("post-1").await;
+    let oldest = report("ann", "violence").await;
+    app.advance(Duration::from_secs(1));
+    let newer = report("bob", "violence").await;
+    let urgent = report("cid", "protection_of_minors").await;
+    let sooner = report("dan", "violence").await;
+    let other = app.client("other", &["cases:decide"]).await;
+
+    assert_eq!(next(&admin, json!({ "queue": "none" })).await, None);
+    assert_eq!(next(&admin, json!({})).await.as_ref(), Some(&urgent));
+    // What somebody has is nobody else's, and not the same one's again.
+    assert_eq!(next(&other, json!({})).await.as_ref(), Some(&unchecked));
+    let in_queue = json!({ "queue": "reports", "except": [oldest] });
+    assert_eq!(next(&other, in_queue).await.as_ref(), Some(&newer));
+    assert_eq!(next(&admin, json!({})).await.as_ref(), Some(&oldest));
+    assert_eq!(next(&admin, json!({})).await.as_ref(), Some(&sooner));
+    assert_eq!(next(&admin, json!({})).await, None);
+    // A claim that lapsed gives the case back to all.
+    app.advance(Duration::from_secs(700));
+    assert_eq!(next(&other, json!({})).await.as_ref(), Some(&urgent));
+}
+
+#[tokio::test]
+async fn of_fifty_who_ask_at_once_no_two_get_the_same_case() {
+    const CASES: usize = 200;
+    const REVIEWERS: usize = 50;
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    for n in 0..CASES {
+        let report =
+            json!({ "account": format!("a{n}"), "category": "violence", "explanation": "e" });
+        admin.post("/api/v1/reports", report).await.expect(201);
+    }
+    let mut reviewers = Vec::new();
+    for n in 0..REVIEWERS {
+        reviewers.push(app.client(&format!("r{n}"), &["cases:decide"]).await);
+    }
+
+    let work = reviewers.iter().map(async |reviewer| {
+        let mut decided = Vec::new();
+        while let Some(case) = next(reviewer, json!({})).await {
+            reviewer.decide(&case, no_violation()).await.expect(201);
+            decided.push(case);
+        }
+        decided
+    });
+    let decided: Vec<String> = join_all(work).await.into_iter().flatten().collect();
+
+    let distinct: std::collections::BTreeSet<&String> = decided.iter().collect();
+    assert_eq!((decided.len(), distinct.len()), (CASES, CASES));
+    assert_eq!(app.count("decisions").await, CASES as i64);
+}

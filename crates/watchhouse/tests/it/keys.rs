@@ -74,6 +74,7 @@ async fn every_call_needs_its_scope_and_no_other() {
         DELETE /api/v1/banks/{id}/hashes/{hash}: banks:write
         POST /api/v1/banks/{id}/import: banks:write
         GET /api/v1/cases: cases:read
+        POST /api/v1/cases/next: cases:decide
         GET /api/v1/cases/{id}: cases:read
         POST /api/v1/cases/{id}/claim: cases:decide
         POST /api/v1/cases/{id}/decisions: cases:decide

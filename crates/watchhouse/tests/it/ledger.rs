@@ -328,6 +328,10 @@ async fn call(app: &TestApp, client: &Client, operation: &str) -> reqwest::Reque
                 .body(make::picture(1))
         }
         "claim_case" => post(&format!("{}/claim", case().await), json!({})),
+        "claim_next_case" => {
+            case().await;
+            post("/api/v1/cases/next", json!({}))
+        }
         "release_case" => post(&format!("{}/release", claimed().await), json!({})),
         "create_decision" => post(&format!("{}/decisions", claimed().await), decision),
         "answer_action" => {
