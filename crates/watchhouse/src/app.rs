@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use watchhouse_match::Limits;
 
-use crate::auth::{LastUses, RateLimits};
+use crate::auth::{KnownKeys, LastUses, RateLimits};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir;
@@ -47,6 +47,7 @@ pub struct Parts {
     pub ledger: Ledger,
     pub receipts: Receipts,
     pub metrics: Metrics,
+    pub known_keys: KnownKeys,
     pub rate_limits: RateLimits,
     pub form_limits: FormLimits,
     pub last_uses: LastUses,
@@ -144,6 +145,7 @@ impl App {
             ledger,
             receipts,
             metrics: Metrics::new(),
+            known_keys: KnownKeys::default(),
             rate_limits: RateLimits::default(),
             form_limits: FormLimits::new(config.report_form.per_hour),
             last_uses: LastUses::default(),

@@ -3,6 +3,8 @@
 //! A key is `whk_<id>.<secret>`: the id finds the row, and the secret's SHA-256 is compared in
 //! constant time. Only the digest is kept.
 
+mod known_keys;
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, RwLock};
@@ -20,6 +22,8 @@ use crate::clock::{Timestamp, earlier};
 use crate::id::{Ids, KeyId, Name as _, OrganisationId};
 use crate::store::keys::{ApiKey, USES_KEPT_EVERY};
 use crate::store::ledger::Actor;
+
+pub use known_keys::KnownKeys;
 
 const PREFIX: &str = "whk_";
 

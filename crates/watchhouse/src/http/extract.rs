@@ -1,5 +1,7 @@
 //! What handlers take: the caller, bodies, pages, and POSTs that happen once.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -84,7 +86,7 @@ async fn touch(app: App, key: KeyId) {
     }
 }
 
-async fn authenticate(app: &App, headers: &HeaderMap) -> ApiResult<ApiKey> {
+async fn authenticate(app: &App, headers: &HeaderMap) -> ApiResult<Arc<ApiKey>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return Err(refused_key(
             "key_missing",
@@ -99,12 +101,18 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> ApiResult<ApiKey> {
         .map(|(_, text)| text)
         .ok_or_else(unknown_key)?;
     let (id, digest) = auth::parse_secret(text.trim()).ok_or_else(unknown_key)?;
-    let mut tx = app.store.read().await?;
-    let key = tx
-        .key(&id)
-        .await?
-        .filter(|key| auth::secrets_match(&key.secret_digest, &digest));
-    let key = key.ok_or_else(unknown_key)?;
+    let key = match app.known_keys.find(&id) {
+        Ok(key) => key,
+        Err(reading) => {
+            let key = app.store.read().await?.key(&id).await?;
+            let key = Arc::new(key.ok_or_else(unknown_key)?);
+            app.known_keys.keep(reading, Arc::clone(&key));
+            key
+        }
+    };
+    if !auth::secrets_match(&key.secret_digest, &digest) {
+        return Err(unknown_key());
+    }
     check_lasting(&key, app.clock.now())?;
     Ok(key)
 }

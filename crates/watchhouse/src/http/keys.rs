@@ -277,6 +277,7 @@ pub async fn revoke_key(
     }
     let key = tx.key(&id).await?.ok_or_else(|| not_found("key", &id))?;
     tx.commit().await?;
+    app.known_keys.forget();
     app.wake();
     Ok(Json(key.into()))
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use expect_test::expect;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use watchhouse::auth::Scope;
+use watchhouse::auth::{KnownKeys, Scope};
 use watchhouse::hex;
 use watchhouse::id::{KeyId, Name as _};
 
@@ -239,6 +240,51 @@ async fn a_revoked_key_opens_nothing_from_that_moment() {
     );
     let answer = admin.delete(&format!("{KEYS}/key_none")).await;
     answer.expect_problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_key_that_another_node_revokes_is_refused_soon() {
+    let app = TestApp::new().await;
+    let key = make_key(&app.admin(), json!({ "name": "a", "scopes": ["scan"] })).await;
+    let client = app.client_with(text(&key, "secret"));
+    let current = "/api/v1/keys/current";
+    client.get(current).await.expect(200);
+    let id = KeyId::from_text(text(&key, "id").to_owned());
+    let other_node = app.store_of_another_node().await;
+
+    let mut tx = other_node.begin().await.unwrap();
+    assert!(tx.revoke_key(&id).await.unwrap());
+    tx.commit().await.unwrap();
+
+    for _ in 0..500 {
+        let answer = client.get(current).await;
+        if answer.status != 200 {
+            answer.expect_problem(401, "key_revoked");
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the key opens after 5 s what it should not");
+}
+
+#[tokio::test]
+async fn a_key_that_was_read_before_something_was_revoked_is_not_kept() {
+    let app = TestApp::new().await;
+    let known = KnownKeys::default();
+    let admin = app.admin().get(&format!("{KEYS}/current")).await;
+    let id = KeyId::from_text(text(&admin.expect(200), "id").to_owned());
+    let mut tx = app.app.store.read().await.unwrap();
+    let key = Arc::new(tx.key(&id).await.unwrap().unwrap());
+
+    let reading = known.find(&id).unwrap_err();
+    known.forget();
+    known.keep(reading, Arc::clone(&key));
+    let reading = known.find(&id).unwrap_err();
+    known.keep(reading, Arc::clone(&key));
+
+    assert_eq!(known.find(&id).unwrap().id, id);
+    known.forget();
+    assert!(known.find(&id).is_err());
 }
 
 #[tokio::test]
