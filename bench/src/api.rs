@@ -11,9 +11,9 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use crate::ROUNDS;
 use crate::figure::{Figure, percentile};
 use crate::server::{Server, client};
+use crate::{ROUNDS, http_lookup};
 
 /// Hashes in the lists.
 const HASHES: usize = 1_000_000;
@@ -65,6 +65,8 @@ pub(crate) async fn measure(program: &Path, pictures: &[Vec<u8>]) -> anyhow::Res
         unit: "MiB",
         rounds: vec![full],
     });
+
+    figures.extend(http_lookup::measure(&server).await?);
 
     eprintln!("measuring a new hash's first match, {} times", ROUNDS * 4);
     figures.push(first_match(&caller, &bank, pictures).await?);

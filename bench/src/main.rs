@@ -7,9 +7,11 @@
 )]
 
 mod api;
+mod connection;
 mod figure;
 mod folder;
 mod hashing;
+mod http_lookup;
 mod lookup;
 mod peer;
 mod server;

@@ -53,6 +53,8 @@ pub struct Parts {
     pub last_uses: LastUses,
     /// Turns for scans: bounds what waits.
     pub scan_turns: Arc<Semaphore>,
+    /// Turns for long lists of hashes that are looked up: one for each core.
+    pub lookup_turns: Arc<Semaphore>,
     /// Memory for the media of scans, in KiB.
     pub scan_memory: Arc<Semaphore>,
     pub endpoint_turns: EndpointTurns,
@@ -129,8 +131,10 @@ impl App {
         let sandbox = Sandbox::new(sandbox_settings(&config, program))
             .context("setting up the decoding processes")?;
         let outbound = Outbound::new(&config)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(App(Arc::new(Parts {
             scan_turns: Arc::new(Semaphore::new(config.scan.max_waiting)),
+            lookup_turns: Arc::new(Semaphore::new(cores)),
             scan_memory: Arc::new(Semaphore::new(config.scan.max_waiting_bytes / 1_024)),
             endpoint_turns: EndpointTurns::new(config.webhooks.endpoint_concurrency),
             clock,

@@ -37,6 +37,9 @@ pub enum Scope {
     Admin,
     #[serde(rename = "scan")]
     Scan,
+    /// Ask which lists a hash is on. Not in `scan`, which tells nothing of hashes without their media.
+    #[serde(rename = "lookup")]
+    Lookup,
     #[serde(rename = "banks:read")]
     BanksRead,
     #[serde(rename = "banks:write")]
@@ -76,9 +79,10 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Scope; 17] = [
+    pub const ALL: [Scope; 18] = [
         Scope::Admin,
         Scope::Scan,
+        Scope::Lookup,
         Scope::BanksRead,
         Scope::BanksWrite,
         Scope::ItemsRead,
@@ -100,6 +104,7 @@ impl Scope {
         match self {
             Scope::Admin => "admin",
             Scope::Scan => "scan",
+            Scope::Lookup => "lookup",
             Scope::BanksRead => "banks:read",
             Scope::BanksWrite => "banks:write",
             Scope::ItemsRead => "items:read",

@@ -17,6 +17,7 @@ pub mod import;
 pub mod items;
 pub mod keys;
 pub mod ledger;
+pub mod lookup;
 pub mod observe;
 pub mod openapi;
 pub mod organisations;
@@ -47,6 +48,7 @@ use extract::null_refused;
 pub fn routes() -> OpenApiRouter<App> {
     let api = OpenApiRouter::new()
         .routes(routes!(scan::scan_media))
+        .routes(routes!(lookup::look_up_hashes))
         .routes(routes!(banks::create_bank, banks::list_banks))
         .routes(routes!(banks::show_bank, banks::change_bank))
         .routes(routes!(banks::add_hashes, banks::list_hashes))

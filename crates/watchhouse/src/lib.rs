@@ -17,6 +17,7 @@ pub mod id;
 pub mod jobs;
 pub mod language;
 pub mod ledger;
+pub mod lookup;
 pub mod matcher;
 pub mod metrics;
 pub mod outbound;

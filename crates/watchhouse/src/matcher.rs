@@ -182,6 +182,31 @@ impl Matcher {
         }
         closest.found()
     }
+
+    /// Calls `met` with the index of each hash and every hit of it, each hash's closest first. Runs on
+    /// the caller's thread.
+    pub fn lookup_each(&self, hashes: &[Hash], mut met: impl FnMut(usize, Hit)) {
+        let mut hits = Vec::new();
+        let mut picture_hits = Vec::new();
+        for (pass, hashes) in hashes.chunks(PICTURES_A_PASS).enumerate() {
+            let first = pass * PICTURES_A_PASS;
+            let (mut pictures, mut queries) = (Vec::new(), Vec::new());
+            let index = self.index.read().expect("no holder of this lock panics");
+            for (query, hash) in (first..).zip(hashes) {
+                if let Hash::Pdq(picture) = hash {
+                    pictures.push(*picture);
+                    queries.push(query);
+                } else {
+                    index.lookup(hash, &mut hits);
+                    hits.drain(..).for_each(|hit| met(query, hit));
+                }
+            }
+            index.lookup_many(&pictures, &mut picture_hits);
+            for (picture, hit) in picture_hits.drain(..) {
+                met(queries[picture], hit);
+            }
+        }
+    }
 }
 
 /// Of several hits on one entry the closest.

@@ -9,7 +9,7 @@ mod past;
 mod record;
 
 pub use check::{UNCHECKED_PRIORITY, UNCHECKED_QUEUE, check};
-pub use explain::DIGESTS;
+pub use explain::{Banks, DIGESTS, MATCHES_A_BANK};
 pub use past::{look_again, record_past};
 pub use record::record;
 

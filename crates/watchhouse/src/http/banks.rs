@@ -390,7 +390,7 @@ fn parse_hashes(hashes: Vec<HashToAdd>) -> ApiResult<Vec<NewHash>> {
     let mut faults = Vec::new();
     let mut parsed = Vec::new();
     for (i, new) in hashes.into_iter().enumerate() {
-        match parse_hash(&new.kind, &new.value) {
+        match parse_indexable(&new.kind, &new.value) {
             Ok(hash) => parsed.push(NewHash {
                 hash,
                 source: new.source.unwrap_or_else(|| "api".to_owned()),
@@ -416,13 +416,18 @@ fn parse_hashes(hashes: Vec<HashToAdd>) -> ApiResult<Vec<NewHash>> {
     Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", message).with_errors(faults))
 }
 
-fn parse_hash(kind: &str, value: &str) -> Result<Hash, String> {
+fn parse_indexable(kind: &str, value: &str) -> Result<Hash, String> {
+    let hash = parse_hash(kind, value)?;
+    hash.check_indexable().map_err(|error| error.to_string())?;
+    Ok(hash)
+}
+
+/// A hash as callers write it, or what is wrong with it.
+pub fn parse_hash(kind: &str, value: &str) -> Result<Hash, String> {
     let kind: HashKind = kind
         .parse()
         .map_err(|error: watchhouse_match::ParseKindError| error.to_string())?;
-    let hash = Hash::parse(kind, value).map_err(|error| error.to_string())?;
-    hash.check_indexable().map_err(|error| error.to_string())?;
-    Ok(hash)
+    Hash::parse(kind, value).map_err(|error| error.to_string())
 }
 
 /// List a bank's hashes, newest first.

@@ -168,8 +168,8 @@ pub struct FoundMatch {
 
 #[derive(Serialize, ToSchema)]
 pub struct NamedBank {
-    id: BankId,
-    name: String,
+    pub id: BankId,
+    pub name: String,
 }
 
 fn named_rule((name, version): (String, u32)) -> NamedRule {

@@ -8,12 +8,13 @@ use super::NewMatch;
 use crate::id::BankId;
 use crate::matcher::Found;
 use crate::store::banks::Bank;
+use crate::store::hashes::BankedHash;
 use crate::store::matches::KnownMatch;
 use crate::store::{Result, Tx};
 
 /// Of one bank's hashes that a media meets, the closest are recorded: a list full of near-duplicates
 /// would otherwise make thousands of matches of one upload.
-const MATCHES_A_BANK: usize = 16;
+pub const MATCHES_A_BANK: usize = 16;
 
 /// The digests come first among what is looked up; see `Matcher::lookup`.
 pub const DIGESTS: usize = 3;
@@ -40,7 +41,7 @@ pub(super) async fn explain(
     let mut matches = Vec::new();
     let mut more = 0;
     let mut n_matches: HashMap<BankNumber, usize> = HashMap::new();
-    let mut banks: HashMap<BankId, Option<Bank>> = HashMap::new();
+    let mut banks = Banks::default();
     for Found { query, hit } in found {
         if known.iter().any(|known| known.hash_number == hit.entry.0) {
             continue;
@@ -52,15 +53,7 @@ pub(super) async fn explain(
             more += 1;
             continue;
         }
-        let hash = tx.hash(hit.entry.0).await?;
-        let Some(hash) = hash.filter(|hash| hash.removed_at.is_none()) else {
-            continue;
-        };
-        if !banks.contains_key(&hash.bank_id) {
-            let bank = tx.bank(&hash.bank_id).await?;
-            banks.insert(hash.bank_id.clone(), bank.filter(|bank| bank.is_enabled));
-        }
-        let Some(bank) = banks[&hash.bank_id].clone() else {
+        let Some((hash, bank)) = banks.listed(tx, hit.entry.0).await? else {
             continue;
         };
         *n_matches += 1;
@@ -78,4 +71,24 @@ pub(super) async fn explain(
         });
     }
     Ok((matches, more))
+}
+
+/// Banks whose hashes were met, each read once.
+#[derive(Default)]
+pub struct Banks(HashMap<BankId, Option<Bank>>);
+
+impl Banks {
+    /// The hash with this number and its bank. None where it was removed or switched off by now.
+    pub async fn listed(&mut self, tx: &mut Tx, number: u64) -> Result<Option<(BankedHash, Bank)>> {
+        let hash = tx.hash(number).await?;
+        let Some(hash) = hash.filter(|hash| hash.removed_at.is_none()) else {
+            return Ok(None);
+        };
+        if !self.0.contains_key(&hash.bank_id) {
+            let bank = tx.bank(&hash.bank_id).await?;
+            let bank = bank.filter(|bank| bank.is_enabled);
+            self.0.insert(hash.bank_id.clone(), bank);
+        }
+        Ok(self.0[&hash.bank_id].clone().map(|bank| (hash, bank)))
+    }
 }

@@ -98,6 +98,7 @@ async fn every_call_needs_its_scope_and_no_other() {
         GET /api/v1/ledger/entries/{index}: ledger:read
         GET /api/v1/ledger/entries/{index}/proof: ledger:read
         GET /api/v1/ledger/tile/{path}: everybody
+        POST /api/v1/lookup: lookup
         GET /api/v1/organisations: organisations:read
         POST /api/v1/organisations: organisations:write
         GET /api/v1/organisations/{id}: organisations:read

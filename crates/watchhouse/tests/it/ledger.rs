@@ -391,11 +391,12 @@ async fn every_operation_that_changes_something_leaves_an_entry() {
     let me = admin.get("/api/v1/keys/current").await.expect(200)["id"].clone();
     let mut n_tried = 0;
     for (method, path, operation) in operations(&document(&app).await) {
-        if method == "GET" {
+        let name = operation["operationId"].as_str().unwrap();
+        // A question, though it has a body; `lookup.rs` tests that it leaves nothing.
+        if method == "GET" || name == "look_up_hashes" {
             continue;
         }
         n_tried += 1;
-        let name = operation["operationId"].as_str().unwrap();
         let request = call(&app, &admin, name).await;
         app.settle().await;
         let before = all_entries(&admin).await;

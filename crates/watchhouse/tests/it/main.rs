@@ -37,6 +37,7 @@ mod keys;
 mod kill;
 mod ledger;
 mod ledger_format;
+mod lookup;
 mod make;
 mod matcher;
 mod openapi;

@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::make;
 
 /// A server whose index counts as stale after two seconds.
-async fn impatient() -> TestApp {
+pub async fn impatient() -> TestApp {
     TestApp::with(|config| {
         config.banks.max_lag_seconds = 2;
         config.banks.poll_milliseconds = 20;
@@ -20,7 +20,7 @@ async fn impatient() -> TestApp {
 }
 
 /// Hides the counter of changes, so that the index cannot follow them.
-async fn hide_changes(app: &TestApp) {
+pub async fn hide_changes(app: &TestApp) {
     run_sql(
         &app.app,
         "UPDATE counters SET name = 'hidden' WHERE name = 'index'",
