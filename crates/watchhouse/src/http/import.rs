@@ -31,8 +31,13 @@ use crate::jobs::search_sightings::{Hashes, SearchSightings};
 use crate::store::Tx;
 use crate::store::hashes::NewHash;
 
-/// Hashes that are handed from the reader to the database at a time.
-const HASHES_A_TURN: usize = 1_024;
+/// Hashes that are handed from the reader to the database at a time, in the order of the index that has to
+/// hold them: the more at a time, the less often each of its pages is read and written. Three times so many
+/// are in memory, some ten megabytes each.
+const HASHES_A_TURN: usize = 65_536;
+
+/// Fewer, where their texts are long.
+const TEXT_BYTES_A_TURN: usize = 8 << 20;
 
 /// So many faults are listed; all are counted.
 const LISTED_FAULTS: usize = 100;
@@ -235,9 +240,10 @@ async fn insert(
     format: Format,
     source: String,
 ) -> ApiResult<(u64, u64)> {
-    let (sender, mut receiver) = mpsc::channel::<Vec<NewHash>>(4);
+    let (sender, mut receiver) = mpsc::channel::<Vec<NewHash>>(1);
     let reader = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
         let mut chunk = Vec::with_capacity(HASHES_A_TURN);
+        let mut text_bytes = 0;
         for record in rewound(&file, format)? {
             let record = match record {
                 Ok(record) => record,
@@ -246,15 +252,19 @@ async fn insert(
                 Err(ReadError::Io { error, .. }) => return Err(error),
             };
             for hash in record.hashes {
-                chunk.push(NewHash {
+                let new = NewHash {
                     hash,
                     source: record.source.clone().unwrap_or_else(|| source.clone()),
                     external_id: record.external_id.clone(),
                     category: record.category.clone(),
-                });
-                if chunk.len() == HASHES_A_TURN {
+                };
+                let texts = [&new.external_id, &new.category].into_iter().flatten();
+                text_bytes += new.source.len() + texts.map(String::len).sum::<usize>();
+                chunk.push(new);
+                if chunk.len() == HASHES_A_TURN || text_bytes >= TEXT_BYTES_A_TURN {
+                    text_bytes = 0;
                     let full = std::mem::replace(&mut chunk, Vec::with_capacity(HASHES_A_TURN));
-                    if sender.blocking_send(full).is_err() {
+                    if sender.blocking_send(in_order(full)).is_err() {
                         // The other side has failed and says why.
                         return Ok(());
                     }
@@ -262,7 +272,7 @@ async fn insert(
             }
         }
         if !chunk.is_empty() {
-            let _ = sender.blocking_send(chunk);
+            let _ = sender.blocking_send(in_order(chunk));
         }
         Ok(())
     });
@@ -277,4 +287,13 @@ async fn insert(
         .map_err(internal)?
         .map_err(anyhow::Error::from)?;
     Ok((read, added))
+}
+
+/// Of hashes that are there twice, the first in the file stays the first.
+fn in_order(mut hashes: Vec<NewHash>) -> Vec<NewHash> {
+    hashes.sort_by(|one, other| {
+        let key = |new: &NewHash| new.hash.kind().as_str();
+        (key(one), one.hash.as_bytes()).cmp(&(key(other), other.hash.as_bytes()))
+    });
+    hashes
 }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures::TryStreamExt as _;
-use futures::stream::BoxStream;
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
 use sqlx::{Any, AnyPool, Arguments as _, AssertSqlSafe, ConnectOptions as _, Row as _};
@@ -271,20 +269,6 @@ impl Tx {
             .fetch_all(&mut *self.inner)
             .await?;
         rows.into_iter().map(|row| read(&Row(row))).collect()
-    }
-
-    /// Rows one after the other, for what may not fit in memory.
-    pub(super) fn stream<T: Send + 'static>(
-        &mut self,
-        sql: &'static str,
-        args: Args,
-        read: fn(&Row) -> Result<T>,
-    ) -> BoxStream<'_, Result<T>> {
-        let rows = sqlx::query_with(sql, args.0).fetch(&mut *self.inner);
-        Box::pin(
-            rows.map_err(Error::from)
-                .and_then(move |row| async move { read(&Row(row)) }),
-        )
     }
 }
 

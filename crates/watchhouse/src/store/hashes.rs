@@ -2,14 +2,17 @@
 
 use std::ops::Range;
 
-use futures::stream::BoxStream;
+use futures::TryStreamExt as _;
+use futures::stream::{self, BoxStream};
+use serde::Deserialize;
 use watchhouse_match::hash::{Hash, HashKind};
 
 use crate::clock::Timestamp;
+use crate::hex;
 use crate::id::BankId;
 use crate::store::db::args;
 use crate::store::page::{Page, PageOf};
-use crate::store::{Error, Result, Row, Tx};
+use crate::store::{Dialect, Error, Result, Row, Tx};
 
 /// A hash as it lies in a bank.
 #[derive(Clone, Debug)]
@@ -72,8 +75,29 @@ impl IndexedHash {
 
 fn read_hash(row: &Row) -> Result<Hash> {
     let kind: HashKind = row.parsed("kind")?;
-    Hash::from_bytes(kind, &row.bytes("value")?)
-        .map_err(|error| Error::Corrupt(format!("a hash's value: {error}")))
+    Hash::from_bytes(kind, &row.bytes("value")?).map_err(corrupt)
+}
+
+fn corrupt(error: impl std::fmt::Display) -> Error {
+    Error::Corrupt(format!("a hash: {error}"))
+}
+
+/// A row of `ADDED_SQLITE` or `ADDED_POSTGRES`: number, the bank's number, kind, value in hex.
+#[derive(Deserialize)]
+struct AddedHash(u64, u32, String, String);
+
+impl From<AddedHash> for IndexedHash {
+    fn from(AddedHash(number, bank_number, kind, value): AddedHash) -> IndexedHash {
+        let hash = kind.parse().map_err(corrupt).and_then(|kind: HashKind| {
+            let bytes = hex::decode(&value).ok_or_else(|| corrupt("a value that is no hex"))?;
+            Hash::from_bytes(kind, &bytes).map_err(corrupt)
+        });
+        IndexedHash {
+            number,
+            bank_number,
+            hash,
+        }
+    }
 }
 
 const BY_NUMBER: &str = "
@@ -89,11 +113,20 @@ const LIST: &str = "
 const REMOVE: &str = "
     UPDATE hashes SET removed_at = $3, removed_number = $4
      WHERE number = $1 AND bank_id = $2 AND removed_at IS NULL";
-const ADDED: &str = "
-    SELECT h.number, b.number AS bank_number, h.kind, h.value
-      FROM hashes h JOIN banks b ON b.id = h.bank_id
-     WHERE h.number > $1 AND h.number <= $2 AND (h.removed_number IS NULL OR h.removed_number > $2)
-     ORDER BY h.number";
+// Dialect: how JSON and hex are made. One row for many hashes: a row each costs more than the hashes.
+const ADDED_SQLITE: &str = "
+    SELECT MAX(number) AS last, json_group_array(json_array(number, bank_number, kind, hex(value))) AS hashes
+      FROM (SELECT h.number, b.number AS bank_number, h.kind, h.value
+              FROM hashes h JOIN banks b ON b.id = h.bank_id
+             WHERE h.number > $1 AND h.number <= $2 AND (h.removed_number IS NULL OR h.removed_number > $2)
+             ORDER BY h.number LIMIT $3) AS added";
+const ADDED_POSTGRES: &str = "
+    SELECT MAX(number) AS last,
+           CAST(json_agg(json_build_array(number, bank_number, kind, encode(value, 'hex'))) AS TEXT) AS hashes
+      FROM (SELECT h.number, b.number AS bank_number, h.kind, h.value
+              FROM hashes h JOIN banks b ON b.id = h.bank_id
+             WHERE h.number > $1 AND h.number <= $2 AND (h.removed_number IS NULL OR h.removed_number > $2)
+             ORDER BY h.number LIMIT $3) AS added";
 const SOME_ADDED: &str = "
     SELECT h.number, b.number AS bank_number, h.kind, h.value
       FROM hashes h JOIN banks b ON b.id = h.bank_id
@@ -111,9 +144,23 @@ const SOME_OF_BANK: &str = "
 const REMOVED: &str = "
     SELECT number FROM hashes WHERE removed_number > $1 AND removed_number <= $2";
 
-/// Rows a statement. SQLite looks each numbered parameter up among all the others, so that many rows
-/// cost more than many statements.
-const ROWS_A_STATEMENT: usize = 32;
+// Dialect: how a list's elements become rows. The values, of one size, come as bytes one behind the other, and
+// only their texts as JSON: binding each field of each row would cost more than inserting it.
+const INSERT_SQLITE: &str = "
+    INSERT INTO hashes (number, bank_id, kind, value, source, external_id, category, added_at)
+    SELECT $1 + key, $2, $3, substr($4, key * $5 + 1, $5), value ->> 0, value ->> 1, value ->> 2, $6
+      FROM json_each($7) WHERE TRUE
+        ON CONFLICT (bank_id, kind, value) WHERE removed_at IS NULL DO NOTHING";
+const INSERT_POSTGRES: &str = "
+    INSERT INTO hashes (number, bank_id, kind, value, source, external_id, category, added_at)
+    SELECT $1 + nth - 1, $2, $3,
+           substr(CAST($4 AS BYTEA), CAST((nth - 1) * $5 + 1 AS INTEGER), CAST($5 AS INTEGER)),
+           texts ->> 0, texts ->> 1, texts ->> 2, $6
+      FROM jsonb_array_elements(CAST(CAST($7 AS TEXT) AS JSONB)) WITH ORDINALITY AS rows (texts, nth)
+        ON CONFLICT (bank_id, kind, value) WHERE removed_at IS NULL DO NOTHING";
+
+/// Rows a statement, inserted or read: some hundred kilobytes.
+const ROWS_A_STATEMENT: usize = 2_048;
 
 impl Tx {
     /// Adds hashes to a bank. Those that are there already stay as they are. Returns the first of the
@@ -124,9 +171,13 @@ impl Tx {
         let last = self.take_numbers(hashes.len() as u64).await?;
         let first_number = last + 1 - hashes.len() as u64;
         let mut added = 0;
-        for (i, rows) in hashes.chunks(ROWS_A_STATEMENT).enumerate() {
-            let first = first_number + (i * ROWS_A_STATEMENT) as u64;
-            added += self.insert_rows(bank, first, rows).await?;
+        let mut first = first_number;
+        let form = |new: &NewHash| (new.hash.kind(), new.hash.as_bytes().len());
+        for of_one_form in hashes.chunk_by(|one, next| form(one) == form(next)) {
+            for rows in of_one_form.chunks(ROWS_A_STATEMENT) {
+                added += self.insert_rows(bank, first, rows).await?;
+                first += rows.len() as u64;
+            }
         }
         Ok(Inserted {
             first_number,
@@ -134,26 +185,33 @@ impl Tx {
         })
     }
 
+    /// Adds rows whose hashes are of one kind and size, with numbers from `first` on.
     async fn insert_rows(&mut self, bank: &BankId, first: u64, rows: &[NewHash]) -> Result<u64> {
-        let mut args = args![bank, self.now];
-        let mut sql = String::from(
-            "INSERT INTO hashes (number, bank_id, kind, value, source, external_id, category, added_at) VALUES ",
-        );
-        for (number, (i, new)) in (first..).zip(rows.iter().enumerate()) {
-            let comma = if i == 0 { "" } else { ", " };
-            let [a, b, c, d, e, f] = [3, 4, 5, 6, 7, 8].map(|column| i * 6 + column);
-            sql.push_str(&format!(
-                "{comma}(${a}, $1, ${b}, ${c}, ${d}, ${e}, ${f}, $2)"
-            ));
-            args.push(number);
-            args.push(new.hash.kind().as_str());
-            args.push(new.hash.as_bytes());
-            args.push(&new.source);
-            args.push(new.external_id.as_ref());
-            args.push(new.category.as_ref());
-        }
-        sql.push_str(" ON CONFLICT (bank_id, kind, value) WHERE removed_at IS NULL DO NOTHING");
-        self.execute_built(sql, args).await
+        let hash = &rows[0].hash;
+        let values: Vec<u8> = rows
+            .iter()
+            .flat_map(|new| new.hash.as_bytes())
+            .copied()
+            .collect();
+        let texts: Vec<_> = rows
+            .iter()
+            .map(|new| (&new.source, &new.external_id, &new.category))
+            .collect();
+        let texts = serde_json::to_string(&texts).expect("texts are JSON");
+        let sql = match self.dialect {
+            Dialect::Sqlite => INSERT_SQLITE,
+            Dialect::Postgres => INSERT_POSTGRES,
+        };
+        let args = args![
+            first,
+            bank,
+            hash.kind().as_str(),
+            values.as_slice(),
+            hash.as_bytes().len() as u64,
+            self.now,
+            texts
+        ];
+        self.execute(sql, args).await
     }
 
     /// Keeps a bank's count of its hashes.
@@ -202,7 +260,37 @@ impl Tx {
 
     /// Hashes added after the number `since`, up to and with `until`, and still there then.
     pub fn hashes_added(&mut self, since: u64, until: u64) -> BoxStream<'_, Result<IndexedHash>> {
-        self.stream(ADDED, args![since, until], IndexedHash::from_row)
+        let blocks = stream::try_unfold((self, since), move |(tx, since)| async move {
+            let block = tx.block_added(since, until).await?;
+            Ok::<_, Error>(block.map(|(last, hashes)| (stream::iter(hashes), (tx, last))))
+        });
+        Box::pin(blocks.try_flatten())
+    }
+
+    /// Some of the hashes added after `since`, and the last of their numbers. None if there are none.
+    async fn block_added(
+        &mut self,
+        since: u64,
+        until: u64,
+    ) -> Result<Option<(u64, Vec<Result<IndexedHash>>)>> {
+        let sql = match self.dialect {
+            Dialect::Sqlite => ADDED_SQLITE,
+            Dialect::Postgres => ADDED_POSTGRES,
+        };
+        let args = args![since, until, ROWS_A_STATEMENT as u64];
+        self.one(sql, args, |row| {
+            let Some(last) = row.optional_int("last")? else {
+                return Ok(None);
+            };
+            let last = u64::try_from(last)
+                .map_err(|_| Error::Corrupt("a number is negative".to_owned()))?;
+            let hashes: Vec<AddedHash> = row.json("hashes")?;
+            Ok(Some((
+                last,
+                hashes.into_iter().map(|added| Ok(added.into())).collect(),
+            )))
+        })
+        .await
     }
 
     /// The first `limit` live hashes with numbers after `since`, up to and with `until`.
