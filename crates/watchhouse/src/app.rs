@@ -27,6 +27,7 @@ use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::secrets::Secrets;
 use crate::store::Store;
 use crate::store::ledger::Actor;
+use crate::store::sighting_queue::SightingQueue;
 use crate::vault::Vault;
 
 /// Everything that a handler or a job may need. Cheap to clone.
@@ -38,6 +39,7 @@ pub struct Parts {
     pub clock: Clock,
     pub ids: Ids,
     pub store: Store,
+    pub sightings: SightingQueue,
     pub secrets: Secrets,
     pub vault: Vault,
     pub matcher: Matcher,
@@ -131,6 +133,7 @@ impl App {
         let sandbox = Sandbox::new(sandbox_settings(&config, program))
             .context("setting up the decoding processes")?;
         let outbound = Outbound::new(&config)?;
+        let tasks = TaskTracker::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(App(Arc::new(Parts {
             scan_turns: Arc::new(Semaphore::new(config.scan.max_waiting)),
@@ -139,6 +142,7 @@ impl App {
             endpoint_turns: EndpointTurns::new(config.webhooks.endpoint_concurrency),
             clock,
             ids,
+            sightings: SightingQueue::new(store.clone(), tasks.clone()),
             store,
             secrets,
             vault,
@@ -154,7 +158,7 @@ impl App {
             form_limits: FormLimits::new(config.report_form.per_hour),
             last_uses: LastUses::default(),
             jobs_wake: Notify::new(),
-            tasks: TaskTracker::new(),
+            tasks,
             stop: CancellationToken::new(),
             config,
             _lock: lock,

@@ -82,8 +82,15 @@ pub struct SealedCopy {
     pub forget: JobId,
 }
 
+impl Checked {
+    /// True when its sighting is all that is to be written.
+    pub fn found_nothing(&self) -> bool {
+        self.matches.is_empty() && self.reasons.is_empty() && self.evidence.is_none()
+    }
+}
+
 /// What was written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Recorded {
     /// None when nothing matched and nothing was wrong: then there is only the sighting.
     pub item: Option<Item>,

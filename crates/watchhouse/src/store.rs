@@ -31,6 +31,7 @@ mod migrate;
 pub mod organisations;
 pub mod page;
 pub mod reports;
+pub mod sighting_queue;
 pub mod sightings;
 pub mod webhook_endpoints;
 

@@ -253,7 +253,7 @@ impl<T: Scoped> FromRequest<App> for Creation<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
         let (caller, bytes) = read_allowed::<T>(app, &mut parts, body).await?;
-        let once = Once::new(&parts, &caller, Sha256::digest(&bytes).into())?;
+        let once = Once::new(&parts, &caller, || Sha256::digest(&bytes).into())?;
         Ok(Creation {
             caller,
             body: parse_json(&bytes)?,
@@ -278,7 +278,11 @@ pub struct Once(Option<Attempt>);
 
 impl Once {
     /// `digest` is of all that makes the call what it is, beside method and path.
-    pub fn new(parts: &Parts, caller: &Caller, digest: [u8; 32]) -> ApiResult<Once> {
+    pub fn new(
+        parts: &Parts,
+        caller: &Caller,
+        digest: impl FnOnce() -> [u8; 32],
+    ) -> ApiResult<Once> {
         let Some(name) = parts.headers.get(IDEMPOTENCY_KEY) else {
             return Ok(Once(None));
         };
@@ -299,8 +303,13 @@ impl Once {
             key_id: caller.key_id.clone(),
             name: name.to_owned(),
             route: format!("{} {}", parts.method, parts.uri),
-            digest,
+            digest: digest(),
         })))
+    }
+
+    /// True if nobody asked for it.
+    pub fn is_void(&self) -> bool {
+        self.0.is_none()
     }
 
     /// The answer of the first time, if this is not it. Otherwise the name is taken, in this

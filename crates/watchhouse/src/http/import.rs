@@ -114,7 +114,7 @@ pub async fn import_bank_file(
         .ok_or_else(|| not_found("bank", &id))?;
 
     let (file, digest) = spool(&app, body).await?;
-    let once = Once::new(&parts, &caller, digest)?;
+    let once = Once::new(&parts, &caller, || digest)?;
     let (file, faults) = find_faults(file, format).await?;
     if faults.count > 0 && query.on_error != Some(OnError::Skip) {
         return Err(refused(faults));

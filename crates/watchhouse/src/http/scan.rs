@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::multipart::MultipartError;
 use axum::extract::{
@@ -9,7 +10,7 @@ use axum::extract::{
 };
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
@@ -307,10 +308,15 @@ pub async fn scan_media(State(app): State<App>, request: Request) -> ApiResult<R
 
     let _memory = take_memory(&app, &parts).await?;
     let upload = read_upload(&app, &mut parts, body).await?;
-    let once = Once::new(&parts, &caller, digest(&upload))?;
+    let once = Once::new(&parts, &caller, || digest(&upload))?;
     let surface = upload.item.surface;
 
     let checked = scan::check(&app, upload).await?;
+    if once.is_void() && checked.found_nothing() {
+        app.sightings.write(checked.sighting.clone()).await?;
+        count(&app, &checked, surface, began);
+        return Ok(Json(Scan::of(checked, Recorded::default())).into_response());
+    }
     let Written {
         tx,
         answer,

@@ -29,8 +29,10 @@ pub(super) const INDEX_NOT_READY: &str = "index_not_ready";
 /// Finds out everything about an upload. What the rules want preserved is sealed when this returns.
 pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
     let Upload { item, media } = upload;
-    let digests = digest(media.clone()).await?;
-    let (inspection, mut problems) = match app.sandbox.inspect(media.clone()).await {
+    let (digests, inspected) =
+        tokio::join!(digest(media.clone()), app.sandbox.inspect(media.clone()));
+    let digests = digests?;
+    let (inspection, mut problems) = match inspected {
         Ok(inspection) => (Some(inspection), Vec::new()),
         Err(refusal) => {
             let problem = Problem {

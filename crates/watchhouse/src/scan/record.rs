@@ -32,10 +32,7 @@ pub async fn record(
         }
     }
     if checked.matches.is_empty() && checked.reasons.is_empty() {
-        return Ok(Recorded {
-            item: None,
-            case: None,
-        });
+        return Ok(Recorded::default());
     }
 
     let item = if is_past {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use watchhouse::hex;
-use watchhouse::id::SightingId;
+use watchhouse::id::{Name as _, SightingId};
 use watchhouse::scan::{self, Upload};
 use watchhouse::store::items::{NewItem, Surface};
 use watchhouse::store::ledger::Actor;
@@ -62,6 +62,52 @@ async fn what_nobody_listed_leaves_a_sighting_alone() {
     assert_eq!(sighting.verdict, "allow");
     assert_eq!(sighting.frames.len(), 1);
     assert!(app.blobs().is_empty());
+}
+
+#[tokio::test]
+async fn scans_that_come_together_are_each_on_record() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+
+    let scans = join_all((0..40).map(|n| {
+        let admin = admin.clone();
+        async move { admin.scan(&format!("post-{n}"), make::picture(n % 8)).await }
+    }));
+    let scans = scans.await;
+
+    assert_eq!(app.count("sightings").await, 40);
+    let mut tx = app.app.store.read().await.unwrap();
+    for (n, scan) in scans.iter().enumerate() {
+        let scan = scan.expect(200);
+        let id = SightingId::from_text(scan["id"].as_str().unwrap().to_owned());
+        let sighting = tx.sighting(&id).await.unwrap().unwrap();
+        assert_eq!(sighting.item_external_id, format!("post-{n}"));
+        let pdq = hex::encode(&sighting.frames[0].pdq);
+        assert_eq!(scan["media"]["frames"][0]["pdq"], pdq.as_str());
+    }
+}
+
+#[tokio::test]
+async fn a_scan_that_cannot_be_recorded_is_not_answered() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let scans = async || {
+        let scans = (0..3).map(|n| admin.scan("post", make::picture(n)));
+        join_all(scans).await
+    };
+    run_sql(&app.app, "ALTER TABLE sightings RENAME TO hidden").await;
+
+    let refused = scans().await;
+    run_sql(&app.app, "ALTER TABLE hidden RENAME TO sightings").await;
+    let answered = scans().await;
+
+    for answer in refused {
+        answer.expect_problem(500, "internal");
+    }
+    for answer in answered {
+        assert_eq!(answer.expect(200)["verdict"], "allow");
+    }
+    assert_eq!(app.count("sightings").await, 3);
 }
 
 #[tokio::test]
