@@ -16,6 +16,7 @@ pub mod openapi;
 pub mod rules;
 pub mod scan;
 pub mod serve;
+pub mod walk;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use walkdir::WalkDir;
 use watchhouse_match::{Digester, Digests, Inspection};
 
 use crate::sandbox::{Sandbox, SandboxSettings};
@@ -54,45 +53,6 @@ pub fn on_one_line(text: &str) -> String {
 /// A path as a line may hold it.
 pub fn shown(path: &Path) -> String {
     on_one_line(&path.to_string_lossy())
-}
-
-/// Every file below these paths, and every path that cannot be walked.
-pub fn find(paths: &[PathBuf]) -> (Vec<PathBuf>, Vec<(PathBuf, Problem)>) {
-    let mut files = Vec::new();
-    let mut problems = Vec::new();
-    for path in paths {
-        for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
-            match entry {
-                Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) if entry.file_type().is_file() => files.push(entry.into_path()),
-                Ok(entry) => {
-                    let message = "it is neither a file nor a folder".to_owned();
-                    problems.push((
-                        entry.into_path(),
-                        Problem {
-                            code: "not_a_file",
-                            message,
-                        },
-                    ));
-                }
-                Err(error) => {
-                    let at = error.path().unwrap_or(path).to_owned();
-                    let message = match error.io_error() {
-                        Some(inner) => inner.to_string(),
-                        None => error.to_string(),
-                    };
-                    problems.push((
-                        at,
-                        Problem {
-                            code: "unreadable",
-                            message,
-                        },
-                    ));
-                }
-            }
-        }
-    }
-    (files, problems)
 }
 
 /// Looks at one file. Its digests are there even where it cannot be decoded.

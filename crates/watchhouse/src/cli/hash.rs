@@ -16,6 +16,7 @@ use watchhouse_match::Limits;
 
 use super::FAILED;
 use super::files::{self, Looked};
+use super::walk;
 use crate::hex;
 
 #[derive(Args)]
@@ -36,20 +37,27 @@ impl Hash {
     async fn print(self) -> anyhow::Result<ExitCode> {
         let sandbox = files::sandbox(None)?;
         let limit = Limits::default().bytes;
-        let (files, problems) = files::find(&self.paths);
-        let mut has_failed = !problems.is_empty();
-        for (path, problem) in &problems {
-            eprintln!(
-                "error: cannot read \"{}\": {}",
-                files::shown(path),
-                files::on_one_line(&problem.message)
-            );
-        }
+        let mut has_failed = false;
         let ahead = std::thread::available_parallelism().map_or(1, usize::from) * 2;
-        let mut looked = futures::stream::iter(files)
-            .map(|path| files::look(&sandbox, path, limit))
+        let mut looked = walk::walk(self.paths)
+            .map(async |found| match found.version {
+                Ok(_) => Ok(files::look(&sandbox, found.path, limit).await),
+                Err(problem) => Err((found.path, problem)),
+            })
             .buffered(ahead);
         while let Some(looked) = looked.next().await {
+            let looked = match looked {
+                Ok(looked) => looked,
+                Err((path, problem)) => {
+                    has_failed = true;
+                    eprintln!(
+                        "error: cannot read \"{}\": {}",
+                        files::shown(&path),
+                        files::on_one_line(&problem.message)
+                    );
+                    continue;
+                }
+            };
             has_failed |= looked.inspection.is_err();
             if self.json {
                 print_json(&looked)

@@ -7,8 +7,9 @@
 )]
 
 use std::fs::File;
-use std::io::{BufReader, IsTerminal as _};
+use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -17,11 +18,21 @@ use clap::Args;
 use futures::StreamExt as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::signal::unix::{SignalKind, signal};
 use watchhouse_match::{BankId, BankSettings, EntryId, Hit, Index, Limits, PdqHash, Transform};
 
 use super::FAILED;
 use super::files::{self, Looked, Problem};
+use super::walk::{self, Found};
 use crate::bank_file::{Format, ReadError, Reader};
+use crate::hex;
+use crate::sandbox::{Refusal, Sandbox};
+use journal::{Earlier, Heading, Journal};
+use outcome::Outcome;
+
+mod journal;
+mod outcome;
 
 /// So many bad lines of a bank file are printed; all are counted.
 const PRINTED_FAULTS: usize = 20;
@@ -29,10 +40,10 @@ const PRINTED_FAULTS: usize = 20;
 /// The exit code when something matched.
 const MATCHED: u8 = 1;
 
-#[derive(Args)]
+#[derive(Args, Clone, Debug)]
 #[command(
     after_help = "Exit code: 0 nothing matched, 1 something matched, 2 something could not be \
-                  checked (also when something else matched)"
+                  checked (also when something else matched), 130 interrupted"
 )]
 pub struct Scan {
     /// Files and folders
@@ -59,6 +70,9 @@ pub struct Scan {
     /// Decoding processes at work at once; one for each core if not given
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
+    /// Write down in FILE what is finished, and go on from there if it exists; it is removed at the end
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
 }
 
 /// The lists, and what each entry of the index stands for.
@@ -66,6 +80,8 @@ struct Lists {
     index: Index,
     banks: Vec<PathBuf>,
     entries: Vec<Entry>,
+    /// Of the bank files' digests.
+    digest: Sha256,
 }
 
 struct Entry {
@@ -85,14 +101,6 @@ struct Match<'a> {
     quality: Option<u8>,
 }
 
-#[derive(Default)]
-struct Summary {
-    n_files: u64,
-    n_bytes: u64,
-    n_matched: u64,
-    n_unchecked: u64,
-}
-
 impl Scan {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let Some(lists) = self.read_lists()? else {
@@ -107,6 +115,7 @@ impl Scan {
             index: Index::new(),
             banks: self.banks.clone(),
             entries: Vec::new(),
+            digest: Sha256::new(),
         };
         let mut is_sound = true;
         for (number, file) in (0..).zip(&self.banks) {
@@ -133,9 +142,13 @@ impl Scan {
         })?;
         let input =
             File::open(file).with_context(|| format!("opening the bank file \"{name}\""))?;
+        let mut input = Digesting {
+            input,
+            digest: Sha256::new(),
+        };
         let mut n_faults = 0;
         let mut n_good = 0;
-        for record in Reader::new(format, BufReader::with_capacity(1 << 20, input)) {
+        for record in Reader::new(format, BufReader::with_capacity(1 << 20, &mut input)) {
             let record = match record {
                 Ok(record) => record,
                 Err(ReadError::Line(fault) | ReadError::Header(fault)) => {
@@ -161,6 +174,7 @@ impl Scan {
                 n_good += 1;
             }
         }
+        lists.digest.update(input.digest.finalize());
         if n_faults > PRINTED_FAULTS {
             eprintln!(
                 "error: {name}: {} more bad lines",
@@ -174,107 +188,186 @@ impl Scan {
     }
 
     async fn scan(&self, lists: &Lists) -> anyhow::Result<ExitCode> {
+        let (mut journal, mut earlier) = self.open_journal(lists)?.unzip();
         let sandbox = files::sandbox(self.jobs)?;
-        let limit = Limits::default().bytes;
-        let (files, problems) = files::find(&self.paths);
-        let progress = progress(files.len() as u64);
+        let progress = progress(&self.paths);
         let began = Instant::now();
-        let mut summary = Summary::default();
-        for (path, problem) in &problems {
-            summary.n_unchecked += 1;
-            self.print_unchecked(&progress, path, problem);
-        }
 
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let ahead = self.jobs.unwrap_or(cores).max(1) * 2;
-        let mut looked = futures::stream::iter(files)
-            .map(|path| files::look(&sandbox, path, limit))
+        let mut outcomes = walk::walk(self.paths.clone())
+            .filter_map(|found| {
+                let earlier = earlier.as_mut();
+                std::future::ready(match earlier {
+                    Some(earlier) if earlier.is_journal(&found.path) => None,
+                    Some(earlier) => Some((earlier.outcome_of(&found), found)),
+                    None => Some((None, found)),
+                })
+            })
+            .map(async |(known, found)| match known {
+                Some(outcome) => (found, outcome, true),
+                None => {
+                    let outcome = self.look(&sandbox, lists, &found).await;
+                    (found, outcome, false)
+                }
+            })
             .buffered(ahead);
-        while let Some(looked) = looked.next().await {
-            let matches = lists.meet(&looked, !self.no_turned);
-            summary.n_files += 1;
-            summary.n_bytes += looked.size_bytes;
-            if !matches.is_empty() {
-                summary.n_matched += 1;
-                self.print_matches(&progress, &looked, &matches);
+
+        let mut interruption = pin!(interruption()?);
+        let mut sum = Outcome::default();
+        let mut n_known = 0;
+        loop {
+            let next = tokio::select! {
+                biased;
+                code = &mut interruption => {
+                    progress.finish_and_clear();
+                    self.tell_interrupted(&sum);
+                    if let Some(journal) = &mut journal {
+                        journal.sync()?;
+                    }
+                    return Ok(ExitCode::from(code));
+                }
+                next = outcomes.next() => next,
+            };
+            let Some((found, outcome, is_known)) = next else {
+                break;
+            };
+            n_known += u64::from(is_known);
+            if let Some(journal) = journal.as_mut().filter(|_| !is_known) {
+                journal.record(&found, &outcome)?;
             }
-            if let Err(problem) = &looked.inspection {
-                summary.n_unchecked += 1;
-                self.print_unchecked(&progress, &looked.path, problem);
+            let Outcome { ref lines, .. } = outcome;
+            if !lines.is_empty() {
+                progress.suspend(|| lines.iter().for_each(|line| println!("{line}")));
             }
+            sum += Outcome {
+                lines: Vec::new(),
+                ..outcome
+            };
             progress.inc(1);
         }
+        drop(outcomes);
         progress.finish_and_clear();
-        self.print_summary(lists, &summary, began.elapsed());
+        self.print_summary(lists, &sum, n_known, began.elapsed());
         sandbox.shutdown().await;
-        Ok(match summary {
-            Summary {
-                n_unchecked: 1.., ..
-            } => ExitCode::from(FAILED),
-            Summary { n_matched: 1.., .. } => ExitCode::from(MATCHED),
+        journal.map_or(Ok(()), Journal::remove)?;
+        Ok(match sum {
+            Outcome { unchecked: 1.., .. } => ExitCode::from(FAILED),
+            Outcome { matched: 1.., .. } => ExitCode::from(MATCHED),
             _ => ExitCode::SUCCESS,
         })
     }
 
-    fn print_matches(&self, progress: &ProgressBar, looked: &Looked, matches: &[Match<'_>]) {
-        progress.suspend(|| {
-            if self.json {
-                let matches: Vec<Value> = matches.iter().map(match_json).collect();
-                let path = looked.path.to_string_lossy();
-                println!(
-                    "{}",
-                    json!({ "type": "match", "path": path, "matches": matches })
-                );
-                return;
-            }
-            println!("MATCH      {}", files::shown(&looked.path));
-            for matching in matches {
-                println!("           {}", files::on_one_line(&match_text(matching)));
-            }
+    fn open_journal(&self, lists: &Lists) -> anyhow::Result<Option<(Journal, Earlier)>> {
+        let Some(path) = &self.resume else {
+            return Ok(None);
+        };
+        // Whatever else is asked for may change what is found or what is printed.
+        let options = Scan {
+            jobs: None,
+            resume: None,
+            ..self.clone()
+        };
+        let options = format!("{:?} {options:?}", std::env::current_dir()?);
+        let heading = Heading {
+            watchhouse_scan: env!("CARGO_PKG_VERSION").to_owned(),
+            options_sha256: hex::encode(&Sha256::digest(options)),
+            banks_sha256: hex::encode(&lists.digest.clone().finalize()),
+        };
+        Journal::open(path, &heading).map(Some)
+    }
+
+    /// Looks at what the walk found.
+    async fn look(&self, sandbox: &Sandbox, lists: &Lists, found: &Found) -> Outcome {
+        let mut outcome = Outcome::default();
+        if let Err(problem) = &found.version {
+            self.judge_unchecked(&found.path, problem, &mut outcome);
+            return outcome;
+        }
+        let limit = Limits::default().bytes;
+        let looked = files::look(sandbox, found.path.clone(), limit).await;
+        outcome.files = 1;
+        self.judge(lists, &looked, &mut outcome);
+        outcome
+    }
+
+    fn judge(&self, lists: &Lists, looked: &Looked, outcome: &mut Outcome) {
+        outcome.bytes += looked.size_bytes;
+        let matches = lists.meet(looked, !self.no_turned);
+        if !matches.is_empty() {
+            outcome.matched += 1;
+            self.tell_matches(&looked.path, &matches, outcome);
+        }
+        if let Err(problem) = &looked.inspection {
+            self.judge_unchecked(&looked.path, problem, outcome);
+        }
+    }
+
+    fn judge_unchecked(&self, path: &Path, problem: &Problem, outcome: &mut Outcome) {
+        outcome.unchecked += 1;
+        outcome.is_passing |= ["unreadable", Refusal::UNAVAILABLE].contains(&problem.code);
+        outcome.lines.push(if self.json {
+            let path = path.to_string_lossy();
+            let line = json!({
+                "type": "unchecked",
+                "path": path,
+                "code": problem.code,
+                "message": problem.message,
+            });
+            line.to_string()
+        } else {
+            format!(
+                "UNCHECKED  {}: {} ({})",
+                files::shown(path),
+                files::on_one_line(&problem.message),
+                problem.code
+            )
         });
     }
 
-    fn print_unchecked(&self, progress: &ProgressBar, path: &Path, problem: &Problem) {
-        progress.suspend(|| {
-            if self.json {
-                let path = path.to_string_lossy();
-                println!(
-                    "{}",
-                    json!({
-                        "type": "unchecked",
-                        "path": path,
-                        "code": problem.code,
-                        "message": problem.message,
-                    })
-                );
-            } else {
-                println!(
-                    "UNCHECKED  {}: {} ({})",
-                    files::shown(path),
-                    files::on_one_line(&problem.message),
-                    problem.code
-                );
-            }
-        });
+    fn tell_matches(&self, path: &Path, matches: &[Match<'_>], outcome: &mut Outcome) {
+        let lines = &mut outcome.lines;
+        if self.json {
+            let matches: Vec<Value> = matches.iter().map(match_json).collect();
+            let path = path.to_string_lossy();
+            let line = json!({ "type": "match", "path": path, "matches": matches });
+            lines.push(line.to_string());
+            return;
+        }
+        lines.push(format!("MATCH      {}", files::shown(path)));
+        for matching in matches {
+            let text = files::on_one_line(&match_text(matching));
+            lines.push(format!("           {text}"));
+        }
     }
 
-    fn print_summary(&self, lists: &Lists, summary: &Summary, took: Duration) {
-        let Summary {
-            n_files,
-            n_bytes,
-            n_matched,
-            n_unchecked,
-        } = summary;
+    fn tell_interrupted(&self, sum: &Outcome) {
+        let how = match self.resume {
+            Some(_) => "the same command goes on from here",
+            None => "with --resume FILE a scan can go on",
+        };
+        eprintln!("interrupted after {} files; {how}", sum.files);
+    }
+
+    fn print_summary(&self, lists: &Lists, sum: &Outcome, n_known: u64, took: Duration) {
+        let Outcome {
+            files,
+            bytes,
+            matched,
+            unchecked,
+            ..
+        } = sum;
         let seconds = took.as_secs_f64();
-        let rate = *n_files as f64 / seconds.max(0.001);
+        let rate = (files - n_known.min(*files)) as f64 / seconds.max(0.001);
         if self.json {
             let line = json!({
                 "type": "summary",
                 "hashes": lists.index.len(),
-                "files": n_files,
-                "bytes": n_bytes,
-                "matched": n_matched,
-                "unchecked": n_unchecked,
+                "files": files,
+                "resumed": n_known,
+                "bytes": bytes,
+                "matched": matched,
+                "unchecked": unchecked,
                 "seconds": seconds,
             });
             println!("{line}");
@@ -282,10 +375,15 @@ impl Scan {
         }
         let n_hashes = lists.index.len();
         println!(
-            "{n_files} {} against {n_hashes} {} in {seconds:.1} s ({rate:.0} a second): \
-             {n_matched} matched, {n_unchecked} could not be checked",
-            if *n_files == 1 { "file" } else { "files" },
+            "{files} {} against {n_hashes} {} in {seconds:.1} s ({rate:.0} a second{}): \
+             {matched} matched, {unchecked} could not be checked",
+            if *files == 1 { "file" } else { "files" },
             if n_hashes == 1 { "hash" } else { "hashes" },
+            if n_known > 0 {
+                format!(", {n_known} were done before")
+            } else {
+                String::new()
+            },
         );
     }
 }
@@ -400,19 +498,58 @@ fn match_json(matching: &Match<'_>) -> Value {
     })
 }
 
-/// A bar with rate and time left on a terminal, and nothing elsewhere.
-fn progress(n_files: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+/// A bar with rate and time left on a terminal, once the files are counted, and nothing elsewhere.
+fn progress(paths: &[PathBuf]) -> ProgressBar {
+    if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template(
-        "{wide_bar} {human_pos}/{human_len} files  {per_sec}  {eta} left",
-    )
-    .expect("the template is right");
-    let bar = ProgressBar::with_draw_target(Some(n_files), ProgressDrawTarget::stderr());
-    bar.set_style(style);
+    let style = |template| ProgressStyle::with_template(template).expect("the template is right");
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    bar.set_style(style("{human_pos} of {human_len} or more files  {per_sec}"));
     bar.enable_steady_tick(Duration::from_millis(200));
+
+    let counted = style("{wide_bar} {human_pos}/{human_len} files  {per_sec}  {eta} left");
+    let (paths, counting) = (paths.to_vec(), bar.downgrade());
+    tokio::task::spawn_blocking(move || {
+        walk::count(&paths, |n_files, is_all| {
+            let Some(bar) = counting.upgrade() else {
+                return false;
+            };
+            bar.set_length(n_files);
+            if is_all {
+                bar.set_style(counted.clone());
+            }
+            true
+        });
+    });
     bar
+}
+
+/// Ends when the command is to end, and says with which exit code.
+fn interruption() -> io::Result<impl Future<Output = u8>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        let kind = tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+        };
+        128 + kind.as_raw_value() as u8
+    })
+}
+
+/// A reader that digests what goes through it.
+struct Digesting<R> {
+    input: R,
+    digest: Sha256,
+}
+
+impl<R: Read> Read for Digesting<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n_bytes = self.input.read(into)?;
+        self.digest.update(&into[..n_bytes]);
+        Ok(n_bytes)
+    }
 }
 
 /// What a hash of the same record is told apart by fits into three bits.

@@ -1,5 +1,7 @@
 //! `watchhouse scan`: files and folders against bank files.
 
+mod resume;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -8,6 +10,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
+use tokio::process::Command;
 use watchhouse_demo::alterations::Alteration;
 
 use crate::app::PROGRAM;
@@ -41,9 +44,13 @@ impl Desk {
 
     /// Runs the command here, so that paths are printed as they were given.
     async fn scan(&self, arguments: &[&str]) -> Finished {
+        finish(self.command(arguments)).await
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = clean(PROGRAM, &["scan"]);
         command.args(arguments).current_dir(self.0.path());
-        finish(command).await
+        command
     }
 
     /// The lines of a scan with `--json`, without the summary, and the summary.
