@@ -3,6 +3,7 @@
 //! Modules in reading order; ARCHITECTURE.md has the map.
 
 pub mod app;
+pub mod archive;
 pub mod auth;
 pub mod bank_file;
 pub mod cli;

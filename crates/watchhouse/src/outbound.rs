@@ -7,7 +7,8 @@
 //! changes its mind gets through. No redirect is followed unseen: `fetch` checks each hop like the
 //! first address, and to a webhook it is a failure. Proxies in the environment are not used.
 //!
-//! A command that a person runs calls the one address that the person named: see `outsider_client`.
+//! A command that a person runs calls the one address that the person named, or the buckets: see
+//! `outsider_client` and `buckets`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -22,6 +23,8 @@ use reqwest::redirect;
 use url::{Host, Url};
 
 use crate::config::Config;
+
+pub mod buckets;
 
 /// How much of a webhook receiver's answer is kept.
 const ANSWER_BYTES: usize = 1_024;

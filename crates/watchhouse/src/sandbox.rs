@@ -29,6 +29,8 @@ mod pipes;
 pub mod protocol;
 mod queue;
 pub mod self_test;
+pub mod unpacking;
+mod unpacking_child;
 mod worker;
 
 /// How the children are run.

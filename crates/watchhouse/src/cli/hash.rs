@@ -35,13 +35,13 @@ impl Hash {
     }
 
     async fn print(self) -> anyhow::Result<ExitCode> {
-        let sandbox = files::sandbox(None)?;
+        let sandbox = files::sandbox(files::sandbox_settings(None))?;
         let limit = Limits::default().bytes;
         let mut has_failed = false;
         let ahead = std::thread::available_parallelism().map_or(1, usize::from) * 2;
         let mut looked = walk::walk(self.paths)
             .map(async |found| match found.version {
-                Ok(_) => Ok(files::look(&sandbox, found.path, limit).await),
+                Ok(_) => Ok(found.look(&sandbox, limit).await),
                 Err(problem) => Err((found.path, problem)),
             })
             .buffered(ahead);

@@ -7,10 +7,11 @@
 )]
 
 use std::fs::File;
-use std::io::{self, BufReader, IsTerminal as _, Read};
+use std::io::{self, BufReader, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -20,18 +21,23 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
-use watchhouse_match::{BankId, BankSettings, EntryId, Hit, Index, Limits, PdqHash, Transform};
+use tokio::sync::Semaphore;
+use watchhouse_match::{BankId, BankSettings, EntryId, Index};
 
 use super::FAILED;
 use super::files::{self, Looked, Problem};
 use super::walk::{self, Found};
 use crate::bank_file::{Format, ReadError, Reader};
 use crate::hex;
-use crate::sandbox::{Refusal, Sandbox};
+use crate::sandbox::unpacking::ArchiveSettings;
+use crate::sandbox::{Refusal, Sandbox, SandboxSettings};
 use journal::{Earlier, Heading, Journal};
+use lists::{Digesting, Entry, Lists, Match, match_json, match_text};
 use outcome::Outcome;
 
+mod archives;
 mod journal;
+mod lists;
 mod outcome;
 
 /// So many bad lines of a bank file are printed; all are counted.
@@ -46,7 +52,7 @@ const MATCHED: u8 = 1;
                   checked (also when something else matched), 130 interrupted"
 )]
 pub struct Scan {
-    /// Files and folders
+    /// Files, folders, and buckets of S3 (`s3://BUCKET/PREFIX`)
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// A file of hashes: plain (`pdq f8f8…` a line), CSV or JSON Lines, by its name's ending
@@ -73,33 +79,30 @@ pub struct Scan {
     /// Write down in FILE what is finished, and go on from there if it exists; it is removed at the end
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
+    /// Do not look into zip and tar archives
+    #[arg(long)]
+    no_archives: bool,
+    /// Members of one archive, those of archives in it included
+    #[arg(long, value_name = "N", default_value_t = ArchiveSettings::default().limits.members)]
+    archive_members: u64,
+    /// Bytes that one archive may unpack to, those of archives in it included
+    #[arg(long, value_name = "N", default_value_t = ArchiveSettings::default().limits.total_bytes)]
+    archive_bytes: u64,
 }
 
-/// The lists, and what each entry of the index stands for.
-struct Lists {
-    index: Index,
-    banks: Vec<PathBuf>,
-    entries: Vec<Entry>,
-    /// Of the bank files' digests.
-    digest: Sha256,
+/// What a scan works with.
+struct Desk<'l> {
+    lists: &'l Lists,
+    settings: Arc<SandboxSettings>,
+    sandbox: Sandbox,
+    /// So many files are looked at together, and so many members of an archive.
+    ahead: usize,
+    /// Turns at archives.
+    archives: Semaphore,
 }
 
-struct Entry {
-    line: u64,
-    source: Option<Box<str>>,
-    external_id: Option<Box<str>>,
-    category: Option<Box<str>>,
-}
-
-/// A listed hash that a file meets.
-struct Match<'a> {
-    hit: Hit,
-    bank: &'a Path,
-    entry: &'a Entry,
-    transform: Transform,
-    frame: Option<u32>,
-    quality: Option<u8>,
-}
+/// So many archives are taken apart together.
+const ARCHIVES_AT_ONCE: usize = 2;
 
 impl Scan {
     pub fn run(self) -> anyhow::Result<ExitCode> {
@@ -189,12 +192,10 @@ impl Scan {
 
     async fn scan(&self, lists: &Lists) -> anyhow::Result<ExitCode> {
         let (mut journal, mut earlier) = self.open_journal(lists)?.unzip();
-        let sandbox = files::sandbox(self.jobs)?;
+        let desk = self.desk(lists)?;
         let progress = progress(&self.paths);
         let began = Instant::now();
 
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let ahead = self.jobs.unwrap_or(cores).max(1) * 2;
         let mut outcomes = walk::walk(self.paths.clone())
             .filter_map(|found| {
                 let earlier = earlier.as_mut();
@@ -207,11 +208,11 @@ impl Scan {
             .map(async |(known, found)| match known {
                 Some(outcome) => (found, outcome, true),
                 None => {
-                    let outcome = self.look(&sandbox, lists, &found).await;
+                    let outcome = self.look(&desk, &found).await;
                     (found, outcome, false)
                 }
             })
-            .buffered(ahead);
+            .buffered(desk.ahead);
 
         let mut interruption = pin!(interruption()?);
         let mut sum = Outcome::default();
@@ -249,7 +250,7 @@ impl Scan {
         drop(outcomes);
         progress.finish_and_clear();
         self.print_summary(lists, &sum, n_known, began.elapsed());
-        sandbox.shutdown().await;
+        desk.sandbox.shutdown().await;
         journal.map_or(Ok(()), Journal::remove)?;
         Ok(match sum {
             Outcome { unchecked: 1.., .. } => ExitCode::from(FAILED),
@@ -277,33 +278,57 @@ impl Scan {
         Journal::open(path, &heading).map(Some)
     }
 
+    fn desk<'l>(&self, lists: &'l Lists) -> anyhow::Result<Desk<'l>> {
+        let settings = files::sandbox_settings(self.jobs);
+        let ahead = settings.children * 2;
+        Ok(Desk {
+            lists,
+            sandbox: files::sandbox(settings.clone())?,
+            settings: Arc::new(settings),
+            ahead,
+            archives: Semaphore::new(ARCHIVES_AT_ONCE),
+        })
+    }
+
+    fn archive_settings(&self) -> ArchiveSettings {
+        let mut settings = ArchiveSettings::default();
+        settings.limits.members = self.archive_members;
+        settings.limits.total_bytes = self.archive_bytes;
+        settings
+    }
+
     /// Looks at what the walk found.
-    async fn look(&self, sandbox: &Sandbox, lists: &Lists, found: &Found) -> Outcome {
+    async fn look(&self, desk: &Desk<'_>, found: &Found) -> Outcome {
         let mut outcome = Outcome::default();
         if let Err(problem) = &found.version {
-            self.judge_unchecked(&found.path, problem, &mut outcome);
+            self.tell_unchecked(&found.path, problem, &mut outcome);
             return outcome;
         }
-        let limit = Limits::default().bytes;
-        let looked = files::look(sandbox, found.path.clone(), limit).await;
+        let limit = desk.settings.limits.bytes;
+        let looked = found.look(&desk.sandbox, limit).await;
         outcome.files = 1;
-        self.judge(lists, &looked, &mut outcome);
+        outcome.bytes = looked.size_bytes;
+        self.judge(desk.lists, &looked, &mut outcome);
+        let Err(problem) = &looked.inspection else {
+            return outcome;
+        };
+        match self.archive(&looked, found) {
+            Some(archive) => outcome += self.look_into(desk, archive, &looked.path).await,
+            None => self.tell_unchecked(&looked.path, problem, &mut outcome),
+        }
         outcome
     }
 
+    /// Looks up what it is and what it shows.
     fn judge(&self, lists: &Lists, looked: &Looked, outcome: &mut Outcome) {
-        outcome.bytes += looked.size_bytes;
         let matches = lists.meet(looked, !self.no_turned);
         if !matches.is_empty() {
             outcome.matched += 1;
             self.tell_matches(&looked.path, &matches, outcome);
         }
-        if let Err(problem) = &looked.inspection {
-            self.judge_unchecked(&looked.path, problem, outcome);
-        }
     }
 
-    fn judge_unchecked(&self, path: &Path, problem: &Problem, outcome: &mut Outcome) {
+    fn tell_unchecked(&self, path: &Path, problem: &Problem, outcome: &mut Outcome) {
         outcome.unchecked += 1;
         outcome.is_passing |= ["unreadable", Refusal::UNAVAILABLE].contains(&problem.code);
         outcome.lines.push(if self.json {
@@ -352,6 +377,7 @@ impl Scan {
     fn print_summary(&self, lists: &Lists, sum: &Outcome, n_known: u64, took: Duration) {
         let Outcome {
             files,
+            members,
             bytes,
             matched,
             unchecked,
@@ -364,6 +390,7 @@ impl Scan {
                 "type": "summary",
                 "hashes": lists.index.len(),
                 "files": files,
+                "members": members,
                 "resumed": n_known,
                 "bytes": bytes,
                 "matched": matched,
@@ -375,9 +402,14 @@ impl Scan {
         }
         let n_hashes = lists.index.len();
         println!(
-            "{files} {} against {n_hashes} {} in {seconds:.1} s ({rate:.0} a second{}): \
+            "{files} {}{} against {n_hashes} {} in {seconds:.1} s ({rate:.0} a second{}): \
              {matched} matched, {unchecked} could not be checked",
             if *files == 1 { "file" } else { "files" },
+            if *members > 0 {
+                format!(" and {members} in archives")
+            } else {
+                String::new()
+            },
             if n_hashes == 1 { "hash" } else { "hashes" },
             if n_known > 0 {
                 format!(", {n_known} were done before")
@@ -386,116 +418,6 @@ impl Scan {
             },
         );
     }
-}
-
-impl Lists {
-    /// Every listed hash that the file meets, closest first; of several hits of one entry the closest.
-    fn meet(&self, looked: &Looked, turned: bool) -> Vec<Match<'_>> {
-        let mut matches = Vec::new();
-        let mut hits = Vec::new();
-        for digest in looked.digests.iter().flat_map(|digests| digests.hashes()) {
-            self.index.lookup(&digest, &mut hits);
-        }
-        matches.extend(
-            hits.into_iter()
-                .map(|hit| self.explain(hit, Transform::Original, None)),
-        );
-
-        let frames = looked
-            .inspection
-            .iter()
-            .flat_map(|inspection| &inspection.frames);
-        let ways = if turned { Transform::ALL.len() } else { 1 };
-        for frame in frames {
-            let pictures: &[PdqHash] = &frame.dihedrals[..ways];
-            let mut hits = Vec::new();
-            self.index.lookup_many(pictures, &mut hits);
-            let seen = Some((frame.index, frame.pdq.quality));
-            matches.extend(
-                hits.into_iter()
-                    .map(|(way, hit)| self.explain(hit, Transform::ALL[way], seen)),
-            );
-        }
-        matches.sort_by_key(|matching| (matching.hit.entry, matching.hit.distance));
-        matches.dedup_by_key(|matching| matching.hit.entry);
-        matches.sort_by_key(|matching| (matching.hit.distance, matching.hit.entry));
-        matches
-    }
-
-    fn explain(&self, hit: Hit, transform: Transform, seen: Option<(u32, u8)>) -> Match<'_> {
-        Match {
-            hit,
-            bank: &self.banks[hit.bank.0 as usize],
-            entry: &self.entries[(hit.entry.0 >> 3) as usize],
-            transform,
-            frame: seen.map(|(frame, _)| frame),
-            quality: seen.map(|(_, quality)| quality),
-        }
-    }
-}
-
-fn match_text(matching: &Match<'_>) -> String {
-    let Match {
-        hit,
-        bank,
-        entry,
-        transform,
-        frame,
-        quality,
-    } = matching;
-    let mut text = match frame {
-        None => format!("{} equal", hit.kind.as_str()),
-        Some(_) => format!(
-            "{} distance {} of at most {}",
-            hit.kind.as_str(),
-            hit.distance,
-            hit.threshold
-        ),
-    };
-    if *transform != Transform::Original {
-        text.push_str(&format!(", turned ({})", transform.as_str()));
-    }
-    if let Some(frame) = frame.filter(|frame| *frame > 0) {
-        text.push_str(&format!(", frame {frame}"));
-    }
-    if let Some(quality) = quality {
-        text.push_str(&format!(", quality {quality}"));
-    }
-    text.push_str(&format!(", bank {} line {}", bank.display(), entry.line));
-    for (name, value) in [
-        ("source", &entry.source),
-        ("id", &entry.external_id),
-        ("category", &entry.category),
-    ] {
-        if let Some(value) = value {
-            text.push_str(&format!(", {name} {value}"));
-        }
-    }
-    text
-}
-
-fn match_json(matching: &Match<'_>) -> Value {
-    let Match {
-        hit,
-        bank,
-        entry,
-        transform,
-        frame,
-        quality,
-    } = matching;
-    json!({
-        "kind": hit.kind.as_str(),
-        "distance": hit.distance,
-        "threshold": hit.threshold,
-        "transform": transform.as_str(),
-        "frame": frame,
-        "quality": quality,
-        "bank": bank.to_string_lossy(),
-        "line": entry.line,
-        "source": entry.source,
-        "id": entry.external_id,
-        "category": entry.category,
-    })
 }
 
 /// A bar with rate and time left on a terminal, once the files are counted, and nothing elsewhere.
@@ -537,20 +459,3 @@ fn interruption() -> io::Result<impl Future<Output = u8>> {
         128 + kind.as_raw_value() as u8
     })
 }
-
-/// A reader that digests what goes through it.
-struct Digesting<R> {
-    input: R,
-    digest: Sha256,
-}
-
-impl<R: Read> Read for Digesting<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let n_bytes = self.input.read(into)?;
-        self.digest.update(&into[..n_bytes]);
-        Ok(n_bytes)
-    }
-}
-
-/// What a hash of the same record is told apart by fits into three bits.
-const _: () = assert!((watchhouse_match::HashKind::Pdq as u64) < 8);

@@ -5,12 +5,15 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use futures::stream::{self, Stream, StreamExt as _};
+use futures::stream::{self, BoxStream, Stream, StreamExt as _};
 use tokio::sync::mpsc;
 use walkdir::{DirEntry, WalkDir};
 
-use super::files::Problem;
+use super::files::{self, Looked, Problem};
+use crate::outbound::buckets::{Bucket, Object};
+use crate::sandbox::Sandbox;
 
 /// So many finds wait at most for those who look at them.
 const AHEAD: usize = 1024;
@@ -19,22 +22,48 @@ const AHEAD: usize = 1024;
 pub struct Found {
     /// Which of the paths it is below.
     pub argument_idx: usize,
+    /// Of an object of a bucket, its address.
     pub path: PathBuf,
+    /// None for a file.
+    pub object: Option<Object>,
     /// Changes whenever the content does; or why there is nothing to look at.
     pub version: Result<String, Problem>,
 }
 
-/// Everything below these paths, in their order and then in that of the names.
+impl Found {
+    /// Reads it, digests it, and has it decoded.
+    pub async fn look(&self, sandbox: &Sandbox, limit: u64) -> Looked {
+        match &self.object {
+            Some(object) => files::look_at_object(sandbox, object, limit).await,
+            None => files::look(sandbox, self.path.clone(), limit).await,
+        }
+    }
+}
+
+/// Everything below these paths and addresses of buckets, in their order and then in that of the names.
 pub fn walk(paths: Vec<PathBuf>) -> impl Stream<Item = Found> {
-    stream::iter(paths.into_iter().enumerate())
-        .flat_map(|(argument_idx, path)| walk_path(argument_idx, path))
+    stream::iter(paths.into_iter().enumerate()).flat_map(
+        |(argument_idx, path)| match bucket_address(&path) {
+            Some(address) => list_bucket(argument_idx, address),
+            None => walk_path(argument_idx, path).boxed(),
+        },
+    )
+}
+
+fn bucket_address(path: &Path) -> Option<String> {
+    let address = path.to_str().filter(|text| Bucket::is_address(text))?;
+    Some(address.to_owned())
 }
 
 /// Counts the files below these paths, in a memory of a few folders. Tells the number now and then,
-/// for as long as it hears true, and at last, with true, that of all.
+/// for as long as it hears true, and at last, with true, that of all. What buckets hold is not counted:
+/// then there is no last.
 pub fn count(paths: &[PathBuf], mut tell: impl FnMut(u64, bool) -> bool) {
     let mut n_files = 0;
-    for path in paths {
+    let (in_buckets, folders): (Vec<_>, Vec<_>) = paths
+        .iter()
+        .partition(|path| bucket_address(path).is_some());
+    for path in folders {
         for entry in WalkDir::new(path).follow_links(true) {
             if entry.is_ok_and(|entry| !entry.file_type().is_dir()) {
                 n_files += 1;
@@ -44,7 +73,7 @@ pub fn count(paths: &[PathBuf], mut tell: impl FnMut(u64, bool) -> bool) {
             }
         }
     }
-    tell(n_files, true);
+    tell(n_files, in_buckets.is_empty());
 }
 
 fn walk_path(argument_idx: usize, path: PathBuf) -> impl Stream<Item = Found> {
@@ -58,6 +87,7 @@ fn walk_path(argument_idx: usize, path: PathBuf) -> impl Stream<Item = Found> {
             let found = Found {
                 argument_idx,
                 path,
+                object: None,
                 version,
             };
             // Nobody waits for more when the command ends early.
@@ -67,6 +97,32 @@ fn walk_path(argument_idx: usize, path: PathBuf) -> impl Stream<Item = Found> {
         }
     });
     stream::poll_fn(move |context| receiver.poll_recv(context))
+}
+
+fn list_bucket(argument_idx: usize, address: String) -> BoxStream<'static, Found> {
+    let listed = match Bucket::open(&address) {
+        Ok(bucket) => Arc::new(bucket).list(),
+        Err(error) => stream::iter([Err(error)]).boxed(),
+    };
+    listed
+        .map(move |object| match object {
+            Ok(object) => Found {
+                argument_idx,
+                path: object.address(),
+                version: Ok(object.version()),
+                object: Some(object),
+            },
+            Err(error) => Found {
+                argument_idx,
+                path: PathBuf::from(&address),
+                object: None,
+                version: Err(Problem {
+                    code: "unreadable",
+                    message: format!("the bucket cannot be listed: {error:#}"),
+                }),
+            },
+        })
+        .boxed()
 }
 
 /// None for a folder.

@@ -184,6 +184,8 @@ fn allowed_calls() -> anyhow::Result<BTreeMap<i64, Vec<SeccompRule>>> {
 
     let mut calls = BTreeMap::from([
         (libc::SYS_read, vec![argument(0, CmpOp::Eq, 0)?]),
+        // Where stdin is an archive.
+        (libc::SYS_pread64, vec![argument(0, CmpOp::Eq, 0)?]),
         (libc::SYS_write, vec![argument(0, CmpOp::Le, 2)?]),
         (libc::SYS_mmap, vec![not_executable()?]),
         (libc::SYS_mprotect, vec![not_executable()?]),

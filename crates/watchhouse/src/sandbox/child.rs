@@ -13,6 +13,7 @@ use watchhouse_match::Limits;
 use super::cage::{self, Bounds, Walls};
 use super::protocol::{self, Header, Hello, Kind};
 use super::self_test;
+use super::unpacking_child;
 
 /// The program's hidden command that makes it a child.
 pub const COMMAND: &str = "decode-child";
@@ -90,6 +91,7 @@ pub fn run() -> ExitCode {
         [self_test::ATTEMPT, attempt, walls, settings] => {
             self_test::attempt(attempt, walls, settings)
         }
+        [unpacking_child::UNPACK, settings] => unpacking_child::serve(settings),
         [settings] => serve(settings),
         _ => Err(anyhow::anyhow!(
             "the server starts this command; to see what a child may do, use --self-test"
@@ -112,20 +114,25 @@ pub(super) fn parse_settings(argument: &str) -> anyhow::Result<ChildSettings> {
 fn serve(settings: &str) -> anyhow::Result<()> {
     let settings = parse_settings(settings)?;
     let limits = Limits::from(settings.limits);
-    // Unwinding would run more code on what just went wrong.
-    std::panic::set_hook(Box::new(|_| std::process::exit(PANICKED)));
+    greet(prepare(&settings, &limits))?;
+    while let Some(input) = next_input(&limits)? {
+        let (kind, body) = protocol::answer_body(&watchhouse_match::inspect(&input, &limits));
+        send(kind, &body)?;
+    }
+    Ok(())
+}
 
-    match prepare(&settings, &limits) {
+/// Says how the cage is, or why there is none. From here on a panic ends the process.
+pub(super) fn greet(caged: anyhow::Result<Hello>) -> anyhow::Result<()> {
+    match caged {
         Ok(hello) => send(Kind::Hello, &hello.to_body())?,
         Err(error) => {
             send(Kind::Failed, &protocol::failed_body(&format!("{error:#}")))?;
             return Err(error);
         }
     }
-    while let Some(input) = next_input(&limits)? {
-        let (kind, body) = protocol::answer_body(&watchhouse_match::inspect(&input, &limits));
-        send(kind, &body)?;
-    }
+    // Unwinding would run more code on what just went wrong.
+    std::panic::set_hook(Box::new(|_| std::process::exit(PANICKED)));
     Ok(())
 }
 
@@ -181,7 +188,7 @@ fn next_input(limits: &Limits) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(Some(input))
 }
 
-fn send(kind: Kind, body: &[u8]) -> io::Result<()> {
+pub(super) fn send(kind: Kind, body: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(&protocol::header(kind, body.len()))?;
     stdout.write_all(body)?;

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use watchhouse_match::Inspection;
 
 use super::child::{self, ChildSettings};
-use super::pipes::{Fault, Pipes};
+use super::pipes::{Fault, FromChild, Pipes};
 use super::protocol::{self, Hello, Kind};
 use super::{Refusal, SandboxSettings};
 
@@ -54,7 +54,7 @@ impl Decoder {
         let stdout = child.stdout.take().expect("stdout is piped");
         let greeted = Pipes::new(stdin, stdout, stop)
             .map_err(|error| Some(format!("its pipes cannot be set up: {error}")))
-            .and_then(|mut pipes| match hear_hello(&mut pipes, &settings) {
+            .and_then(|mut pipes| match hear_hello(pipes.answers(), &settings) {
                 Ok(hello) => Ok((pipes, hello)),
                 Err(Fault::Died) => Err(None),
                 Err(Fault::TimedOut) => Err(Some(format!("no hello within {START_LIMIT:?}"))),
@@ -86,6 +86,7 @@ impl Decoder {
         let limits = self.settings.limits;
         let (kind, body) = self
             .pipes
+            .answers()
             .receive(|kind| protocol::largest_answer(kind, &limits), deadline)?;
         protocol::parse_answer(kind, &body, &limits).map_err(Fault::Lied)
     }
@@ -122,9 +123,12 @@ impl Drop for Decoder {
     }
 }
 
-fn hear_hello(pipes: &mut Pipes, settings: &SandboxSettings) -> Result<Hello, Fault> {
+pub(super) fn hear_hello(
+    child: &mut FromChild,
+    settings: &SandboxSettings,
+) -> Result<Hello, Fault> {
     let deadline = Instant::now() + START_LIMIT;
-    let (kind, body) = pipes.receive(|_| protocol::LARGEST_TEXT_BYTES, deadline)?;
+    let (kind, body) = child.receive(|_| protocol::LARGEST_TEXT_BYTES, deadline)?;
     let hello = Hello::parse(kind, &body).map_err(Fault::Lied)?;
     if settings.require_cage {
         hello.require_cage().map_err(Fault::Lied)?;
@@ -142,7 +146,7 @@ pub(super) fn child_settings(settings: &SandboxSettings) -> ChildSettings {
     }
 }
 
-fn end(child: &mut Child) -> String {
+pub(super) fn end(child: &mut Child) -> String {
     // Both fail only for a child that was waited for before, and then `wait` still knows the end.
     let _ = child.kill();
     match child.wait() {

@@ -33,8 +33,13 @@ pub(super) enum Fault {
 
 pub(super) struct Pipes {
     to_child: File,
-    from_child: File,
-    /// Hangs up when the sandbox is dropped.
+    from_child: FromChild,
+}
+
+/// The pipe that a child answers through.
+pub(super) struct FromChild {
+    pipe: File,
+    /// Hangs up when nobody wants the answers any more.
     stop: OwnedFd,
 }
 
@@ -42,12 +47,10 @@ impl Pipes {
     pub(super) fn new(stdin: ChildStdin, stdout: ChildStdout, stop: OwnedFd) -> io::Result<Pipes> {
         let pipes = Pipes {
             to_child: File::from(OwnedFd::from(stdin)),
-            from_child: File::from(OwnedFd::from(stdout)),
-            stop,
+            from_child: FromChild::new(stdout, stop)?,
         };
         // Each end has its own flags: the child's ends still block.
         fcntl(&pipes.to_child, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        fcntl(&pipes.from_child, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         // A small pipe works as well, only slower.
         let _ = fcntl(&pipes.to_child, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
         Ok(pipes)
@@ -55,7 +58,7 @@ impl Pipes {
 
     /// Whether the child is there and has said nothing that was not asked.
     pub(super) fn are_quiet(&self) -> bool {
-        let mut fds = [PollFd::new(self.from_child.as_fd(), PollFlags::POLLIN)];
+        let mut fds = [PollFd::new(self.from_child.pipe.as_fd(), PollFlags::POLLIN)];
         matches!(poll(&mut fds, PollTimeout::ZERO), Ok(0))
     }
 
@@ -63,6 +66,33 @@ impl Pipes {
         let header = protocol::header(kind, body.len());
         self.write(&header, deadline)?;
         self.write(body, deadline)
+    }
+
+    pub(super) fn answers(&mut self) -> &mut FromChild {
+        &mut self.from_child
+    }
+
+    fn write(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), Fault> {
+        while !bytes.is_empty() {
+            match self.to_child.write(bytes) {
+                Ok(n) => bytes = &bytes[n..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.from_child
+                        .wait(self.to_child.as_fd(), PollFlags::POLLOUT, deadline)?;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(Fault::Died),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromChild {
+    pub(super) fn new(stdout: ChildStdout, stop: OwnedFd) -> io::Result<FromChild> {
+        let pipe = File::from(OwnedFd::from(stdout));
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(FromChild { pipe, stop })
     }
 
     /// Reads one frame whose body is at most `limit(kind)` bytes long.
@@ -85,27 +115,13 @@ impl Pipes {
         Ok((kind, body))
     }
 
-    fn write(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), Fault> {
-        while !bytes.is_empty() {
-            match self.to_child.write(bytes) {
-                Ok(n) => bytes = &bytes[n..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.wait(self.to_child.as_fd(), PollFlags::POLLOUT, deadline)?;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return Err(Fault::Died),
-            }
-        }
-        Ok(())
-    }
-
     fn read(&mut self, mut into: &mut [u8], deadline: Instant) -> Result<(), Fault> {
         while !into.is_empty() {
-            match self.from_child.read(into) {
+            match self.pipe.read(into) {
                 Ok(0) => return Err(Fault::Died),
                 Ok(n) => into = &mut into[n..],
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.wait(self.from_child.as_fd(), PollFlags::POLLIN, deadline)?;
+                    self.wait(self.pipe.as_fd(), PollFlags::POLLIN, deadline)?;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(_) => return Err(Fault::Died),

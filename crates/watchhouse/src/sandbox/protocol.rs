@@ -2,7 +2,8 @@
 //!
 //! A frame is one byte that says its kind, the length of its body (four bytes, little endian), and
 //! the body. The child says `Hello` once, or `Failed`; then each `Input` is answered by one
-//! `Inspected` or `Refused`.
+//! `Inspected` or `Refused`. An archive's child has no pipe to hear by: its stdin is the archive, and
+//! it tells all that is in it (`sandbox/unpacking.rs`).
 //!
 //! The parent MUST take nothing that a child says for granted: a subverted one says anything. So an
 //! answer is parsed by hand and to its last byte, its lengths are checked before memory is taken, and
@@ -41,6 +42,14 @@ pub enum Kind {
     Input = 3,
     Inspected = 4,
     Refused = 5,
+    /// An archive's child tells these: a member's name, some of its bytes, its end, why it cannot be
+    /// had whole, the archive's end, why there is no more of it.
+    Member = 16,
+    Bytes = 17,
+    MemberEnd = 18,
+    MemberBroken = 19,
+    ArchiveEnd = 20,
+    ArchiveBroken = 21,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +72,12 @@ impl Header {
             3 => Kind::Input,
             4 => Kind::Inspected,
             5 => Kind::Refused,
+            16 => Kind::Member,
+            17 => Kind::Bytes,
+            18 => Kind::MemberEnd,
+            19 => Kind::MemberBroken,
+            20 => Kind::ArchiveEnd,
+            21 => Kind::ArchiveBroken,
             _ => return Err(format!("a frame of unknown kind {kind}")),
         };
         let size_bytes = u32::from_le_bytes(size) as usize;
@@ -168,7 +183,7 @@ pub fn largest_answer(kind: Kind, limits: &Limits) -> usize {
     match kind {
         Kind::Inspected => INSPECTION_BYTES + FRAME_BYTES * most_frames(limits) as usize,
         Kind::Refused => LARGEST_TEXT_BYTES,
-        Kind::Hello | Kind::Failed | Kind::Input => 0,
+        _ => 0,
     }
 }
 
@@ -177,7 +192,7 @@ fn most_frames(limits: &Limits) -> u32 {
     limits.frames.saturating_add(1)
 }
 
-fn number<T: PartialEq>(table: &[T], value: T) -> u8 {
+pub(super) fn number<T: PartialEq>(table: &[T], value: T) -> u8 {
     let place = table.iter().position(|listed| *listed == value);
     place.expect("the table lists every value") as u8
 }
@@ -222,7 +237,7 @@ pub fn parse_answer(
     match kind {
         Kind::Inspected => parse_inspection(body, limits).map(Ok),
         Kind::Refused => parse_refusal(body).map(Err),
-        Kind::Hello | Kind::Failed | Kind::Input => Err(format!("{kind:?} in place of an answer")),
+        _ => Err(format!("{kind:?} in place of an answer")),
     }
 }
 
@@ -311,7 +326,7 @@ impl Rest<'_> {
 }
 
 /// What may go on into a log or an answer: no control characters, and not too long.
-fn printable(bytes: &[u8]) -> String {
+pub(super) fn printable(bytes: &[u8]) -> String {
     let mut text = String::new();
     for c in String::from_utf8_lossy(bytes).chars() {
         let c = if c.is_control() { ' ' } else { c };

@@ -1,5 +1,7 @@
 //! `watchhouse scan`: files and folders against bank files.
 
+mod archives;
+mod buckets;
 mod resume;
 
 use std::fs;

@@ -274,6 +274,13 @@ fn only_outbound_calls_anybody() {
         ),
         NOTHING
     );
+    assert_eq!(
+        breaches(
+            |source| !source.is_in("outbound"),
+            &["AmazonS3", "AmazonS3Builder"]
+        ),
+        NOTHING
+    );
     // The command names the type of the client that outbound makes.
     let allowed = ["outbound.rs", "cli/ledger.rs"];
     let elsewhere = breaches(

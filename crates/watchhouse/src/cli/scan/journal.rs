@@ -230,10 +230,14 @@ impl Run {
     }
 }
 
-/// The order of the walk.
+/// The order of the walk: of names in folders, and of whole keys in buckets.
 fn order(line: &Line, found: &Found) -> Ordering {
     let by_argument = line.argument.cmp(&found.argument_idx);
-    by_argument.then_with(|| line.path.as_path().cmp(&found.path))
+    let path = line.path.as_path();
+    by_argument.then_with(|| match found.object {
+        Some(_) => path.as_os_str().cmp(found.path.as_os_str()),
+        None => path.cmp(&found.path),
+    })
 }
 
 impl Name {

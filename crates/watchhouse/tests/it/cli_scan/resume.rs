@@ -40,7 +40,7 @@ async fn held_up(desk: &Desk, arguments: &[&str]) -> Child {
 }
 
 /// The journal's lines without the headings of the runs.
-fn n_finished(desk: &Desk) -> usize {
+pub(super) fn n_finished(desk: &Desk) -> usize {
     let journal = fs::read_to_string(desk.path("journal")).unwrap_or_default();
     let is_file = |line: &&str| line.starts_with("{\"argument\"");
     journal.lines().filter(is_file).count()
