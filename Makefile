@@ -12,6 +12,9 @@ TEST_TOOLS := $(BUILD_TOOLS) /usr/lib/postgresql/*/bin/postgres=postgresql strac
 # What the tools that we are measured against need, to be built.
 PEER_TOOLS := /usr/lib/python3.*/ensurepip=python3-venv /usr/include/python3.*/Python.h=python3-dev
 
+# How long `make fuzz` is at each target.
+FUZZ_SECONDS ?= 60
+
 # Arguments for the demo, as in `make run DEMO="--once"`.
 DEMO ?=
 
@@ -58,6 +61,11 @@ bench: ## Measure, beside the field's tools; see bench/README.md
 	bench/peers/install
 	cargo build --release --locked --bins
 	cargo run --release --locked --package watchhouse-bench
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser, FUZZ_SECONDS each; see fuzz/README.md
+	@scripts/prepare $(BUILD_TOOLS)
+	scripts/fuzz $(FUZZ_SECONDS)
 
 .PHONY: deny
 deny: ## Licences and sources of what we depend on (installs cargo-deny)

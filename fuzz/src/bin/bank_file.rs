@@ -1,0 +1,33 @@
+//! Bank files in each of their forms: every record holds hashes, and lines only grow.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use watchhouse::bank_file::{Format, ReadError, Reader};
+
+fuzz_target!(|bytes: &[u8]| {
+    for format in Format::ALL {
+        let mut last_line = 0;
+        let mut has_ended = false;
+        for record in Reader::new(format, bytes) {
+            assert!(!has_ended, "something came after the end");
+            let line = match record {
+                Ok(record) => {
+                    assert!(!record.hashes.is_empty());
+                    record.line
+                }
+                Err(ReadError::Line(fault)) => fault.line,
+                Err(ReadError::Header(fault)) => {
+                    has_ended = true;
+                    fault.line
+                }
+                Err(ReadError::Io { .. }) => {
+                    has_ended = true;
+                    last_line
+                }
+            };
+            assert!(line >= last_line, "line {line} after {last_line}");
+            last_line = line;
+        }
+    }
+});
