@@ -22,6 +22,8 @@ pub struct Bucket {
     store: AmazonS3,
     name: String,
     prefix: Path,
+    /// The address ends with a slash, so that it is no object's.
+    is_folder: bool,
 }
 
 /// One object of a bucket.
@@ -32,7 +34,7 @@ pub struct Object {
 }
 
 impl Bucket {
-    /// Whether this is the address of a bucket: `s3://name` or `s3://name/prefix`.
+    /// Whether this is the address of a bucket: `s3://name`, `s3://name/key` or `s3://name/folder/`.
     pub fn is_address(text: &str) -> bool {
         text.starts_with(SCHEME)
     }
@@ -61,6 +63,7 @@ impl Bucket {
             store,
             name: name.to_owned(),
             prefix: Path::parse(prefix).context("reading the prefix")?,
+            is_folder: prefix.is_empty() || prefix.ends_with('/'),
         })
     }
 
@@ -68,7 +71,7 @@ impl Bucket {
     pub fn list(self: Arc<Bucket>) -> BoxStream<'static, anyhow::Result<Object>> {
         let bucket = Arc::clone(&self);
         let itself = stream::once(async move {
-            if bucket.prefix.as_ref().is_empty() {
+            if bucket.is_folder {
                 return Ok(None);
             }
             match bucket.store.head(&bucket.prefix).await {

@@ -99,7 +99,7 @@ async fn objects_below_a_prefix_are_scanned_like_files() {
     bucket.put("2019/z.zip", pack::zip(&[("known.jpg", &known)]));
     bucket.put("2020/a.jpg", &known);
 
-    let (lines, summary) = bucket.lines(&["s3://photos/2019"], 2).await;
+    let (lines, summary) = bucket.lines(&["s3://photos/2019/"], 2).await;
     let (all, _) = bucket.lines(&["s3://photos"], 2).await;
     let (one, _) = bucket.lines(&["s3://photos/2020/a.jpg"], 1).await;
 
