@@ -1,85 +1,157 @@
 //! Hashes: one fingerprint of media, of one kind, as bytes.
 //!
-//! A `Hash` is always complete: what has the wrong length never becomes one.
+//! A `Hash` is always complete: what is malformed never becomes one.
+//!
+//! A kind is a file here that implements [`Signal`] and says how the index finds it, and a line in `for_each_kind`. Everything else
+//! (names, parsing, the index's tables, bank files, the API's document, the rules' variables) follows
+//! from those two.
 
 use std::fmt;
 use std::str::FromStr;
 
 mod degenerate;
+mod md5;
 mod pdq_hash;
+mod sha1;
+mod sha256;
+mod signal;
 mod text;
 
 pub use degenerate::Degenerate;
-pub use pdq_hash::PdqHash;
+pub use md5::Md5;
+pub use pdq_hash::{Pdq, PdqHash};
+pub use sha1::Sha1;
+pub use sha256::Sha256;
+pub use signal::Signal;
 pub use text::{ParseHashError, ParseKindError};
 
-/// Which fingerprint a hash is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum HashKind {
-    /// Kept because hotlines exchange it. Collisions can be made at will: a match is a lead, not proof.
-    Md5,
-    /// Kept because hotlines exchange it, in hex or base32. Collisions can be made at will.
-    Sha1,
-    Sha256,
-    /// Perceptual hash of one picture; compared by Hamming distance.
-    Pdq,
+/// Every kind there is, in the order in which people are told of them: the type that implements
+/// [`Signal`], which also names the kind, and the name of its table in the index.
+macro_rules! for_each_kind {
+    ($then:ident) => {
+        $then! {
+            /// Kept because hotlines exchange it. Collisions can be made at will: a match is a lead, not proof.
+            Md5 md5,
+            /// Kept because hotlines exchange it, in hex or base32. Collisions can be made at will.
+            Sha1 sha1,
+            /// The same file, for certain.
+            Sha256 sha256,
+            /// Perceptual hash of one picture; compared by Hamming distance.
+            Pdq pdq,
+        }
+    };
 }
+pub(crate) use for_each_kind;
 
-impl HashKind {
-    pub const fn all() -> [HashKind; 4] {
-        [
-            HashKind::Md5,
-            HashKind::Sha1,
-            HashKind::Sha256,
-            HashKind::Pdq,
-        ]
-    }
-
-    /// The name in the API, the database and import files. MUST NOT change.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            HashKind::Md5 => "md5",
-            HashKind::Sha1 => "sha1",
-            HashKind::Sha256 => "sha256",
-            HashKind::Pdq => "pdq",
+macro_rules! define {
+    ($($(#[$doc:meta])* $kind:ident $table:ident,)*) => {
+        /// Which fingerprint a hash is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum HashKind {
+            $($(#[$doc])* $kind,)*
         }
-    }
 
-    /// The name that people write.
-    pub const fn label(self) -> &'static str {
-        match self {
-            HashKind::Md5 => "MD5",
-            HashKind::Sha1 => "SHA-1",
-            HashKind::Sha256 => "SHA-256",
-            HashKind::Pdq => "PDQ",
+        /// One fingerprint of media.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Hash {
+            $($kind(<$kind as Signal>::Value),)*
         }
-    }
 
-    /// How many bytes a hash of this kind has.
-    pub const fn size_bytes(self) -> usize {
-        match self {
-            HashKind::Md5 => 16,
-            HashKind::Sha1 => 20,
-            HashKind::Sha256 | HashKind::Pdq => 32,
+        impl HashKind {
+            const ALL: [HashKind; HashKind::NAMES.len()] = [$(HashKind::$kind,)*];
+
+            /// The name of each kind, in their order.
+            pub const NAMES: &[&str] = &[$(<$kind as Signal>::NAME,)*];
+
+            pub const fn all() -> [HashKind; HashKind::NAMES.len()] {
+                HashKind::ALL
+            }
+
+            /// The name in the API, the database and import files. MUST NOT change.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(HashKind::$kind => <$kind as Signal>::NAME,)* }
+            }
+
+            /// The name that people write.
+            pub const fn label(self) -> &'static str {
+                match self { $(HashKind::$kind => <$kind as Signal>::LABEL,)* }
+            }
+
+            /// What one is called in a sentence, such as "an MD5 hash".
+            pub const fn noun(self) -> &'static str {
+                match self { $(HashKind::$kind => <$kind as Signal>::NOUN,)* }
+            }
+
+            /// How many bytes a hash of this kind has; None if that differs from one to the next.
+            pub const fn size_bytes(self) -> Option<usize> {
+                match self { $(HashKind::$kind => <$kind as Signal>::SIZE_BYTES,)* }
+            }
+
+            /// True if nearby hashes mean similar media, so that a bank's threshold applies.
+            pub const fn is_perceptual(self) -> bool {
+                match self { $(HashKind::$kind => <$kind as Signal>::IS_PERCEPTUAL,)* }
+            }
+
+            const fn quoted_chars(self) -> usize {
+                match self { $(HashKind::$kind => <$kind as Signal>::QUOTED_CHARS,)* }
+            }
+
+            /// A harmless valid hash for documents and forms.
+            pub const fn example(self) -> &'static str {
+                match self { $(HashKind::$kind => <$kind as Signal>::EXAMPLE,)* }
+            }
         }
-    }
 
-    /// True if nearby hashes mean similar media, so that a bank's threshold applies.
-    pub const fn is_perceptual(self) -> bool {
-        matches!(self, HashKind::Pdq)
-    }
+        impl Hash {
+            /// Reads what people and lists write: for most kinds hex of either case.
+            ///
+            /// # Errors
+            /// Says what was wrong with the text, with only its first characters quoted.
+            pub fn parse(kind: HashKind, text: &str) -> Result<Hash, ParseHashError> {
+                let hash = match kind {
+                    $(HashKind::$kind => <$kind as Signal>::parse(text).map(Hash::$kind),)*
+                };
+                hash.map_err(|why| ParseHashError::of_text(kind, text, why))
+            }
 
-    /// A harmless valid hash for documents and forms: the digest of the word "watchhouse", and for
-    /// PDQ the hash of a drawn colour gradient.
-    pub const fn example(self) -> &'static str {
-        match self {
-            HashKind::Md5 => "6a1847cb3cd37a7c8b1206f6ce72a66a",
-            HashKind::Sha1 => "7ef791f2299577a080de5c6719e99efe82510b69",
-            HashKind::Sha256 => "4f187313847b62e4f7c191abe0ccf4e797c026adcc4332da5a9c5932eae0e306",
-            HashKind::Pdq => "26a0599f3660798ad000a7bf5551658aff2a625f5555555af7706227aeaa6267",
+            /// Takes the bytes of [`Hash::as_bytes`], for PDQ in the order of its hex form (bit 255 first).
+            ///
+            /// # Errors
+            /// If they are not what [`Hash::as_bytes`] gives, as when there are too many or too few.
+            pub fn from_bytes(kind: HashKind, bytes: &[u8]) -> Result<Hash, ParseHashError> {
+                let hash = match kind {
+                    $(HashKind::$kind => <$kind as Signal>::from_bytes(bytes).map(Hash::$kind),)*
+                };
+                hash.map_err(|why| ParseHashError::of_bytes(kind, bytes.len(), why))
+            }
+
+            pub const fn kind(&self) -> HashKind {
+                match self { $(Hash::$kind(_) => HashKind::$kind,)* }
+            }
+
+            /// How the hash is kept: the bytes by which it is equal to another.
+            pub fn as_bytes(&self) -> &[u8] {
+                match self { $(Hash::$kind(value) => <$kind as Signal>::as_bytes(value),)* }
+            }
+
+            /// Whether the hash says enough to be put in an index.
+            ///
+            /// # Errors
+            /// Why it does not: such a hash would match half of all blank or empty uploads.
+            pub fn check_indexable(&self) -> Result<(), Degenerate> {
+                match self { $(Hash::$kind(value) => <$kind as Signal>::check_indexable(value),)* }
+            }
         }
-    }
+
+        /// As it is listed: for most kinds lower-case hex.
+        impl fmt::Display for Hash {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self { $(Hash::$kind(value) => <$kind as Signal>::write(value, f),)* }
+            }
+        }
+    };
 }
+for_each_kind!(define);
 
 impl fmt::Display for HashKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,78 +170,19 @@ impl FromStr for HashKind {
     }
 }
 
-/// One fingerprint of media.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hash {
-    Md5([u8; 16]),
-    Sha1([u8; 20]),
-    Sha256([u8; 32]),
-    Pdq(PdqHash),
-}
-
-impl Hash {
-    /// Reads hex of either case; SHA-1 also as base32, as some hotlines send it.
-    ///
-    /// # Errors
-    /// Says what was wrong with the text, with only its first characters quoted.
-    pub fn parse(kind: HashKind, text: &str) -> Result<Hash, ParseHashError> {
-        let mut bytes = [0; 32];
-        let bytes = &mut bytes[..kind.size_bytes()];
-        text::decode(kind, text, bytes)?;
-        Hash::from_bytes(kind, bytes)
-    }
-
-    /// Takes the raw bytes, for PDQ in the order of its hex form (bit 255 first).
-    ///
-    /// # Errors
-    /// If there are not exactly [`HashKind::size_bytes`] of them.
-    pub fn from_bytes(kind: HashKind, bytes: &[u8]) -> Result<Hash, ParseHashError> {
-        let hash = match kind {
-            HashKind::Md5 => bytes.try_into().map(Hash::Md5),
-            HashKind::Sha1 => bytes.try_into().map(Hash::Sha1),
-            HashKind::Sha256 => bytes.try_into().map(Hash::Sha256),
-            HashKind::Pdq => bytes.try_into().map(|bytes| Hash::Pdq(PdqHash(bytes))),
-        };
-        hash.map_err(|_| ParseHashError::wrong_size(kind, bytes.len()))
-    }
-
-    pub const fn kind(&self) -> HashKind {
-        match self {
-            Hash::Md5(_) => HashKind::Md5,
-            Hash::Sha1(_) => HashKind::Sha1,
-            Hash::Sha256(_) => HashKind::Sha256,
-            Hash::Pdq(_) => HashKind::Pdq,
+impl HashKind {
+    /// The names of all kinds in a sentence, such as "md5, sha1 or pdq" with the word "or".
+    pub fn listed(word: &str) -> String {
+        match HashKind::NAMES {
+            [names @ .., last] => format!("{} {word} {last}", names.join(", ")),
+            [] => String::new(),
         }
-    }
-
-    pub const fn as_bytes(&self) -> &[u8] {
-        match self {
-            Hash::Md5(bytes) => bytes,
-            Hash::Sha1(bytes) => bytes,
-            Hash::Sha256(bytes) => bytes,
-            Hash::Pdq(hash) => &hash.0,
-        }
-    }
-
-    /// Whether the hash says enough about a picture to be put in an index.
-    ///
-    /// # Errors
-    /// Why it does not: such a hash would match half of all blank or empty uploads.
-    pub fn check_indexable(&self) -> Result<(), Degenerate> {
-        degenerate::check(self)
     }
 }
 
 impl From<PdqHash> for Hash {
     fn from(hash: PdqHash) -> Hash {
         Hash::Pdq(hash)
-    }
-}
-
-/// Lower-case hex.
-impl fmt::Display for Hash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        text::write_hex(f, self.as_bytes())
     }
 }
 

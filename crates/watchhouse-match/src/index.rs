@@ -12,21 +12,24 @@ mod pdq;
 mod removed;
 mod ring;
 mod rows;
+mod table;
 mod walk;
 
 pub use bank::{BankId, BankSettings};
 pub(crate) use columns::PdqColumns;
 pub(crate) use compaction::Bounds;
 pub use compaction::{Compacted, Compaction, Superseded};
+pub(crate) use exact::DigestTable;
+pub(crate) use pdq::PdqTable;
 #[cfg(test)]
 pub(crate) use ring::Ring;
+pub(crate) use table::Indexed;
 pub(crate) use walk::Walk;
 
 use crate::hash::{Degenerate, Hash, HashKind, PdqHash};
 
 use bank::Banks;
-use exact::DigestTable;
-use pdq::PdqTable;
+use table::Tables;
 
 /// The caller's name for one listed hash in one bank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,10 +73,7 @@ pub enum Refused {
 #[derive(Default)]
 pub struct Index {
     banks: Banks,
-    md5: DigestTable<16>,
-    sha1: DigestTable<20>,
-    sha256: DigestTable<32>,
-    pdq: PdqTable,
+    tables: Tables,
     bounds: Bounds,
 }
 
@@ -96,7 +96,7 @@ impl Index {
 
     #[cfg(test)]
     pub(crate) fn n_parts(&self) -> usize {
-        self.pdq.parts.len()
+        self.tables.pdq.parts.len()
     }
 
     /// Creates a bank or changes its settings, at once for all its hashes.
@@ -124,10 +124,7 @@ impl Index {
         let Some(slot) = self.banks.slot(bank) else {
             return 0;
         };
-        let n_removed = self.md5.remove_slot(slot)
-            + self.sha1.remove_slot(slot)
-            + self.sha256.remove_slot(slot)
-            + self.pdq.remove_slot(slot);
+        let n_removed = self.tables.remove_slot(slot);
         self.banks.remove(bank);
         n_removed
     }
@@ -143,37 +140,20 @@ impl Index {
             return Err(Refused::Full);
         }
         self.remove(entry);
-        match hash {
-            Hash::Md5(digest) => self.md5.insert(entry, slot, digest),
-            Hash::Sha1(digest) => self.sha1.insert(entry, slot, digest),
-            Hash::Sha256(digest) => self.sha256.insert(entry, slot, digest),
-            Hash::Pdq(hash) => self.pdq.insert(entry, slot, hash),
-        }
+        self.tables.insert(entry, slot, hash);
         Ok(())
     }
 
     /// Takes an entry off the list. False if it was not on it.
     pub fn remove(&mut self, entry: EntryId) -> bool {
-        self.pdq.remove(entry)
-            || self.md5.remove(entry)
-            || self.sha1.remove(entry)
-            || self.sha256.remove(entry)
+        self.tables.remove(entry)
     }
 
     /// Appends every enabled bank's hashes that `hash` meets: equal digests, PDQ hashes within the
     /// bank's threshold. Nearest first, then by bank and entry.
     pub fn lookup(&self, hash: &Hash, hits: &mut Vec<Hit>) {
         let start = hits.len();
-        match hash {
-            Hash::Md5(digest) => self.md5.lookup(digest, HashKind::Md5, &self.banks, hits),
-            Hash::Sha1(digest) => self.sha1.lookup(digest, HashKind::Sha1, &self.banks, hits),
-            Hash::Sha256(digest) => self
-                .sha256
-                .lookup(digest, HashKind::Sha256, &self.banks, hits),
-            Hash::Pdq(hash) => self
-                .pdq
-                .lookup_many(&[*hash], &self.banks, |_, hit| hits.push(hit)),
-        }
+        self.tables.lookup(hash, &self.banks, hits);
         hits[start..].sort_unstable_by_key(|hit| (hit.distance, hit.bank, hit.entry));
     }
 
@@ -183,7 +163,8 @@ impl Index {
     /// [`Index::lookup`] orders.
     pub fn lookup_many(&self, queries: &[PdqHash], hits: &mut Vec<(usize, Hit)>) {
         let start = hits.len();
-        self.pdq
+        self.tables
+            .pdq
             .lookup_many(queries, &self.banks, |query_idx, hit| {
                 hits.push((query_idx, hit))
             });
@@ -197,7 +178,7 @@ impl Index {
     /// Ask after changes, [run](Compaction::run) it while lookups and changes go on, then
     /// [install](Index::install) the result. Taking no advice costs only speed and memory.
     pub fn compaction(&mut self) -> Option<Compaction> {
-        self.pdq.compaction(self.bounds)
+        self.tables.pdq.compaction(self.bounds)
     }
 
     /// Takes all the advice there is, for whoever has the index alone.
@@ -210,7 +191,7 @@ impl Index {
     /// Puts the result of a compaction into effect, in a few microseconds and a third of one for
     /// each hash that was removed since.
     pub fn install(&mut self, compacted: Compacted) -> Superseded {
-        self.pdq.install(compacted)
+        self.tables.pdq.install(compacted)
     }
 
     /// How many hashes are listed, in enabled and disabled banks.
@@ -226,21 +207,11 @@ impl Index {
     }
 
     pub fn len_of(&self, kind: HashKind) -> usize {
-        match kind {
-            HashKind::Md5 => self.md5.len(),
-            HashKind::Sha1 => self.sha1.len(),
-            HashKind::Sha256 => self.sha256.len(),
-            HashKind::Pdq => self.pdq.len(),
-        }
+        self.tables.len_of(kind)
     }
 
     /// The memory that is allocated, in bytes, spare capacity included.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Index>()
-            + self.banks.memory_bytes()
-            + self.md5.memory_bytes()
-            + self.sha1.memory_bytes()
-            + self.sha256.memory_bytes()
-            + self.pdq.memory_bytes()
+        size_of::<Index>() + self.banks.memory_bytes() + self.tables.memory_bytes()
     }
 }

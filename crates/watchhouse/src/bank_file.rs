@@ -3,7 +3,7 @@
 //! Three forms, all UTF-8 with or without a byte order mark, with any line ends:
 //!
 //! * plain: a line is a kind and a hash, `pdq f8f8…`; blank lines and `#` comments are skipped;
-//! * CSV: a header with some of `md5,sha1,sha256,pdq,category,source,id` in any order and case,
+//! * CSV: a header with some of the kinds' names and `category,source,id` in any order and case,
 //!   then a medium a row, with one hash or several;
 //! * JSON Lines: an object a line, with the same names.
 //!
@@ -77,6 +77,19 @@ impl FromStr for Format {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a format of bank files: expected plain, csv or jsonl")]
 pub struct ParseFormatError(String);
+
+/// What a medium may have in a file that names it: hashes by their kind, and what is said of it.
+const NAMES: [&str; HashKind::NAMES.len() + 3] = {
+    let mut names = ["category"; HashKind::NAMES.len() + 3];
+    let mut kind_idx = 0;
+    while kind_idx < HashKind::NAMES.len() {
+        names[kind_idx] = HashKind::NAMES[kind_idx];
+        kind_idx += 1;
+    }
+    names[kind_idx + 1] = "source";
+    names[kind_idx + 2] = "id";
+    names
+};
 
 /// One medium of a bank file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,37 +6,28 @@ use super::HashKind;
 
 /// Why a text or a run of bytes is not a hash of the kind that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} is not {article} {} hash: {why}", kind.label())]
+#[error("{what} is not {}: {why}", kind.noun())]
 pub struct ParseHashError {
     pub kind: HashKind,
     what: String,
-    article: &'static str,
     why: String,
 }
 
 impl ParseHashError {
-    fn new(kind: HashKind, what: String, why: String) -> ParseHashError {
-        let article = match kind {
-            HashKind::Md5 => "an",
-            HashKind::Sha1 | HashKind::Sha256 | HashKind::Pdq => "a",
-        };
-        ParseHashError {
-            kind,
-            what,
-            article,
-            why,
-        }
+    pub(super) fn of_text(kind: HashKind, text: &str, why: String) -> ParseHashError {
+        let what = quote(text, kind.quoted_chars());
+        ParseHashError { kind, what, why }
     }
 
-    pub(super) fn wrong_size(kind: HashKind, n_bytes: usize) -> ParseHashError {
-        let why = format!("expected {} bytes", kind.size_bytes());
-        ParseHashError::new(kind, format!("a run of {n_bytes} bytes"), why)
+    pub(super) fn of_bytes(kind: HashKind, n_bytes: usize, why: String) -> ParseHashError {
+        let what = format!("a run of {n_bytes} bytes");
+        ParseHashError { kind, what, why }
     }
 }
 
 /// A name that is no [`HashKind`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{quoted} is not a hash kind: expected md5, sha1, sha256 or pdq")]
+#[error("{quoted} is not a hash kind: expected {}", HashKind::listed("or"))]
 pub struct ParseKindError {
     quoted: String,
 }
@@ -49,35 +40,28 @@ impl ParseKindError {
     }
 }
 
-/// Fills `bytes`, which has the kind's size.
-pub(super) fn decode(kind: HashKind, text: &str, bytes: &mut [u8]) -> Result<(), ParseHashError> {
-    // 20 bytes are exactly 32 base32 digits; 32 hex digits would be an MD5.
-    if kind == HashKind::Sha1 && text.len() == 32 && decode_base32(text, bytes).is_some() {
-        return Ok(());
-    }
-    let refuse = |why: String| ParseHashError::new(kind, quote(text, 4), why);
-
+/// Reads hex of either case.
+pub(super) fn decode_hex<const N: usize>(text: &str) -> Result<[u8; N], String> {
     if let Some((digit_idx, odd)) = text
         .chars()
         .enumerate()
         .find(|(_, digit)| !digit.is_ascii_hexdigit())
     {
-        return Err(refuse(format!(
-            "{odd:?} at position {} is not a hex digit",
-            digit_idx + 1
-        )));
+        let position = digit_idx + 1;
+        return Err(format!("{odd:?} at position {position} is not a hex digit"));
     }
-    let expected = kind.size_bytes() * 2;
-    if text.len() != expected {
-        return Err(refuse(format!(
-            "{} hex digits, expected {expected}",
-            text.len()
-        )));
+    if text.len() != N * 2 {
+        return Err(format!("{} hex digits, expected {}", text.len(), N * 2));
     }
+    let mut bytes = [0; N];
     for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
         *byte = hex_value(pair[0]) << 4 | hex_value(pair[1]);
     }
-    Ok(())
+    Ok(bytes)
+}
+
+pub(super) fn sized<const N: usize>(bytes: &[u8]) -> Result<[u8; N], String> {
+    bytes.try_into().map_err(|_| format!("expected {N} bytes"))
 }
 
 pub(super) fn write_hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
@@ -93,7 +77,8 @@ fn hex_value(digit: u8) -> u8 {
 }
 
 /// RFC 4648 base32 of either case: five bits a digit, most significant first.
-fn decode_base32(text: &str, bytes: &mut [u8]) -> Option<()> {
+pub(super) fn decode_base32<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
     let (mut bits, mut n_bits, mut byte_idx) = (0u32, 0, 0);
     for digit in text.bytes() {
         let value = match digit.to_ascii_uppercase() {
@@ -109,7 +94,7 @@ fn decode_base32(text: &str, bytes: &mut [u8]) -> Option<()> {
             byte_idx += 1;
         }
     }
-    (byte_idx == bytes.len()).then_some(())
+    (byte_idx == N).then_some(bytes)
 }
 
 /// The text in quotes, cut to its first characters: an error must not carry a whole list line.

@@ -19,17 +19,17 @@ pub struct BankSettings {
 
 /// A bank's place in `Banks`. Every row has one, so it is small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Slot(u16);
+pub(crate) struct Slot(u16);
 
 /// What a scan needs to know about the bank of a row.
 #[derive(Clone, Copy)]
-pub(super) struct Bank {
+pub(crate) struct Bank {
     pub(super) id: BankId,
     pub(super) settings: BankSettings,
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Banks {
+pub(crate) struct Banks {
     /// None where a bank was removed; the slot is then reused.
     by_slot: Vec<Option<Bank>>,
     slots: BTreeMap<BankId, Slot>,

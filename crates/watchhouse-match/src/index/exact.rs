@@ -4,12 +4,13 @@ use hashbrown::HashTable;
 
 use super::bank::{Banks, Slot};
 use super::rows::{Rows, push_tight, spread};
+use super::table::Table;
 use super::{EntryId, Hit};
 use crate::hash::HashKind;
 
 /// All listed digests of `N` bytes. The same digest may be in several rows.
 #[derive(Clone)]
-pub(super) struct DigestTable<const N: usize> {
+pub(crate) struct DigestTable<const N: usize> {
     rows: Rows,
     digests: Vec<[u8; N]>,
     /// Row numbers, found by their digest.
@@ -26,13 +27,12 @@ impl<const N: usize> Default for DigestTable<N> {
     }
 }
 
-impl<const N: usize> DigestTable<N> {
-    pub(super) fn len(&self) -> usize {
+impl<const N: usize> Table<[u8; N]> for DigestTable<N> {
+    fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// The entry MUST NOT be listed yet.
-    pub(super) fn insert(&mut self, entry: EntryId, slot: Slot, digest: &[u8; N]) {
+    fn insert(&mut self, entry: EntryId, slot: Slot, digest: &[u8; N]) {
         let row = self.rows.len() as u32;
         self.rows.push(entry, slot);
         push_tight(&mut self.digests, *digest);
@@ -43,7 +43,7 @@ impl<const N: usize> DigestTable<N> {
             });
     }
 
-    pub(super) fn remove(&mut self, entry: EntryId) -> bool {
+    fn remove(&mut self, entry: EntryId) -> bool {
         let Some(row) = self.rows.remove(entry) else {
             return false;
         };
@@ -64,7 +64,7 @@ impl<const N: usize> DigestTable<N> {
         true
     }
 
-    pub(super) fn remove_slot(&mut self, slot: Slot) -> usize {
+    fn remove_slot(&mut self, slot: Slot) -> usize {
         let entries = self.rows.entries_of(slot);
         for entry in &entries {
             self.remove(*entry);
@@ -77,13 +77,7 @@ impl<const N: usize> DigestTable<N> {
         entries.len()
     }
 
-    pub(super) fn lookup(
-        &self,
-        digest: &[u8; N],
-        kind: HashKind,
-        banks: &Banks,
-        hits: &mut Vec<Hit>,
-    ) {
+    fn lookup(&self, digest: &[u8; N], kind: HashKind, banks: &Banks, hits: &mut Vec<Hit>) {
         for &row in self.by_digest.iter_hash(spread_digest(digest)) {
             let row = row as usize;
             if self.digests[row] != *digest {
@@ -101,7 +95,7 @@ impl<const N: usize> DigestTable<N> {
         }
     }
 
-    pub(super) fn memory_bytes(&self) -> usize {
+    fn memory_bytes(&self) -> usize {
         self.rows.memory_bytes() + self.digests.capacity() * N + self.by_digest.allocation_size()
     }
 }

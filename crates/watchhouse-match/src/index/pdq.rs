@@ -7,6 +7,7 @@ use super::bank::{Banks, Slot};
 use super::columns::PdqColumns;
 use super::part::{Part, QUERIES_PER_SWEEP};
 use super::rows::Rows;
+use super::table::Table;
 use super::{EntryId, Hit};
 use crate::arch::Kernel;
 use crate::hash::{HashKind, PdqHash};
@@ -18,18 +19,17 @@ pub(crate) struct PdqTable {
     pub(super) columns: PdqColumns,
 }
 
-impl PdqTable {
-    pub(super) fn len(&self) -> usize {
+impl Table<PdqHash> for PdqTable {
+    fn len(&self) -> usize {
         self.parts.iter().map(Part::len).sum::<usize>() + self.rows.len()
     }
 
-    /// The entry MUST NOT be listed yet.
-    pub(super) fn insert(&mut self, entry: EntryId, slot: Slot, hash: &PdqHash) {
+    fn insert(&mut self, entry: EntryId, slot: Slot, hash: &PdqHash) {
         self.rows.push(entry, slot);
         self.columns.push(hash);
     }
 
-    pub(super) fn remove(&mut self, entry: EntryId) -> bool {
+    fn remove(&mut self, entry: EntryId) -> bool {
         let Some(row) = self.rows.remove(entry) else {
             return self.parts.iter_mut().any(|part| part.remove(entry));
         };
@@ -37,7 +37,7 @@ impl PdqTable {
         true
     }
 
-    pub(super) fn remove_slot(&mut self, slot: Slot) -> usize {
+    fn remove_slot(&mut self, slot: Slot) -> usize {
         let entries = self.rows.entries_of(slot);
         for entry in &entries {
             self.remove(*entry);
@@ -48,6 +48,19 @@ impl PdqTable {
         entries.len() + parts.map(|part| part.remove_slot(slot)).sum::<usize>()
     }
 
+    fn lookup(&self, hash: &PdqHash, _: HashKind, banks: &Banks, hits: &mut Vec<Hit>) {
+        self.lookup_many(&[*hash], banks, |_, hit| hits.push(hit));
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.rows.memory_bytes()
+            + self.columns.memory_bytes()
+            + self.parts.capacity() * size_of::<Part>()
+            + self.parts.iter().map(Part::memory_bytes).sum::<usize>()
+    }
+}
+
+impl PdqTable {
     /// Calls `found` with the index of the query and its hit, in no particular order.
     pub(super) fn lookup_many(
         &self,
@@ -86,12 +99,5 @@ impl PdqTable {
             };
             Kernel::fastest().sweep(&self.columns, queries, widest, &mut near);
         }
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.rows.memory_bytes()
-            + self.columns.memory_bytes()
-            + self.parts.capacity() * size_of::<Part>()
-            + self.parts.iter().map(Part::memory_bytes).sum::<usize>()
     }
 }

@@ -302,7 +302,8 @@ fn a_hash_takes_less_than_a_hundred_bytes() {
             let bytes: [u8; 32] = std::array::from_fn(|at| {
                 (entry.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (at % 8 * 8)) as u8 ^ at as u8 ^ 0x5a
             });
-            let hash = Hash::from_bytes(kind, &bytes[..kind.size_bytes()]).expect("right size");
+            let hash = Hash::from_bytes(kind, &bytes[..kind.size_bytes().expect("of a size")])
+                .expect("right size");
             let entry = EntryId(n_before as u64 + entry);
             // Some of these numbers are degenerate as pictures.
             if index.insert(entry, BankId(1), &hash).is_ok() && index.len() - n_before > 10_000 {

@@ -9,9 +9,7 @@ use std::ops::Range;
 use watchhouse_match::HashKind;
 
 use super::lines::{Found, Lines, MAX_LINE_BYTES, line_end};
-use super::{LineError, ReadError, Record, at, hash, text};
-
-const COLUMNS: &str = "md5, sha1, sha256, pdq, category, source, id";
+use super::{LineError, NAMES, ReadError, Record, at, hash, text};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Column {
@@ -19,6 +17,17 @@ enum Column {
     Category,
     Source,
     Id,
+}
+
+impl Column {
+    fn named(name: &str) -> Option<Column> {
+        match name {
+            "category" => Some(Column::Category),
+            "source" => Some(Column::Source),
+            "id" => Some(Column::Id),
+            kind => kind.parse().ok().map(Column::Hash),
+        }
+    }
 }
 
 /// A file's columns, and the row being read.
@@ -57,7 +66,8 @@ impl Table {
     /// If there was no header.
     pub(super) fn end(&self) -> Result<(), ReadError> {
         if self.columns.is_empty() {
-            let message = format!("the file is empty; expected a header with some of {COLUMNS}");
+            let columns = NAMES.join(", ");
+            let message = format!("the file is empty; expected a header with some of {columns}");
             return Err(ReadError::Header(LineError { line: 1, message }));
         }
         Ok(())
@@ -102,24 +112,16 @@ fn columns_of(text: &str, row: &Row, line: u64) -> Result<Vec<Column>, ReadError
     let mut columns = Vec::new();
     for range in &row.fields {
         let name = text[range.clone()].trim_ascii();
-        let column = match name.to_ascii_lowercase().as_str() {
-            "md5" => Column::Hash(HashKind::Md5),
-            "sha1" => Column::Hash(HashKind::Sha1),
-            "sha256" => Column::Hash(HashKind::Sha256),
-            "pdq" => Column::Hash(HashKind::Pdq),
-            "category" => Column::Category,
-            "source" => Column::Source,
-            "id" => Column::Id,
-            _ => {
-                let is_hash = name.len() >= 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-                let message = if is_hash {
-                    format!("a hash where the header should be; expected some of {COLUMNS}")
-                } else {
-                    let shown: String = name.chars().take(20).collect();
-                    format!("{shown:?} is not a column; expected some of {COLUMNS}")
-                };
-                return Err(at(line, message));
-            }
+        let Some(column) = Column::named(&name.to_ascii_lowercase()) else {
+            let is_hash = name.len() >= 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let columns = NAMES.join(", ");
+            let message = if is_hash {
+                format!("a hash where the header should be; expected some of {columns}")
+            } else {
+                let shown: String = name.chars().take(20).collect();
+                format!("{shown:?} is not a column; expected some of {columns}")
+            };
+            return Err(at(line, message));
         };
         if columns.contains(&column) {
             return Err(at(line, format!("the column {name:?} is there twice")));
@@ -130,7 +132,8 @@ fn columns_of(text: &str, row: &Row, line: u64) -> Result<Vec<Column>, ReadError
         .iter()
         .any(|column| matches!(column, Column::Hash(_)))
     {
-        let message = "no hash column; expected at least one of md5, sha1, sha256 and pdq";
+        let kinds = HashKind::listed("and");
+        let message = format!("no hash column; expected at least one of {kinds}");
         return Err(at(line, message));
     }
     Ok(columns)

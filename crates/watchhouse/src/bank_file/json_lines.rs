@@ -1,20 +1,63 @@
 //! JSON Lines: an object a line.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use watchhouse_match::HashKind;
 
-use super::{ReadError, Record, at, hash};
+use super::{NAMES, ReadError, Record, at, hash};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A line's object. Values may be null, and then they are as good as not there.
+#[derive(Default)]
 struct Object {
-    md5: Option<String>,
-    sha1: Option<String>,
-    sha256: Option<String>,
-    pdq: Option<String>,
+    /// In the order of the kinds, whatever the line's is.
+    hashes: BTreeMap<HashKind, String>,
     category: Option<String>,
     source: Option<String>,
     id: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut object = Object::default();
+        let mut seen = Vec::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let Some(name) = NAMES.into_iter().find(|name| *name == key) else {
+                return Err(A::Error::unknown_field(&key, &NAMES));
+            };
+            if seen.contains(&name) {
+                return Err(A::Error::duplicate_field(name));
+            }
+            seen.push(name);
+            let value: Option<String> = map.next_value()?;
+            match name {
+                "category" => object.category = value,
+                "source" => object.source = value,
+                "id" => object.id = value,
+                kind => {
+                    let kind = kind.parse().expect("every other name is a kind's");
+                    object.hashes.extend(value.map(|value| (kind, value)));
+                }
+            }
+        }
+        Ok(object)
+    }
 }
 
 /// None for a blank line.
@@ -27,18 +70,14 @@ pub(super) fn record(text: &str, line: u64) -> Result<Option<Record>, ReadError>
     }
     let object: Object =
         serde_json::from_str(text).map_err(|error| at(line, message_of(&error)))?;
-    let digits = [
-        (HashKind::Md5, object.md5),
-        (HashKind::Sha1, object.sha1),
-        (HashKind::Sha256, object.sha256),
-        (HashKind::Pdq, object.pdq),
-    ];
-    let hashes = digits
-        .into_iter()
-        .filter_map(|(kind, digits)| digits.map(|digits| hash(kind, &digits, line)))
+    let hashes = object
+        .hashes
+        .iter()
+        .map(|(kind, text)| hash(*kind, text, line))
         .collect::<Result<Vec<_>, _>>()?;
     if hashes.is_empty() {
-        return Err(at(line, "no hash; expected md5, sha1, sha256 or pdq"));
+        let kinds = HashKind::listed("or");
+        return Err(at(line, format!("no hash; expected {kinds}")));
     }
     Ok(Some(Record {
         hashes,

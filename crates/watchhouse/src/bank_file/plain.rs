@@ -48,7 +48,7 @@ fn only_one_word(word: &str) -> String {
     let n_digits = word.len();
     let kinds: Vec<_> = HashKind::all()
         .into_iter()
-        .filter(|kind| kind.size_bytes() * 2 == n_digits)
+        .filter(|kind| kind.size_bytes().map(|size| size * 2) == Some(n_digits))
         .map(HashKind::as_str)
         .collect();
     if kinds.is_empty() || !word.bytes().all(|byte| byte.is_ascii_hexdigit()) {

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use watchhouse_match::{Hash, HashKind};
 
 use super::error::{ApiError, ApiResult, Fault, conflict, invalid, not_found};
@@ -14,7 +16,6 @@ use super::extract::{Creation, Input, Listed, PageQuery, Params, Path, Scoped, p
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
-use crate::hex;
 use crate::id::{BankId, Name as _};
 use crate::jobs::search_sightings::{Hashes, SearchSightings};
 use crate::store;
@@ -97,15 +98,30 @@ impl From<store::banks::Bank> for Bank {
     }
 }
 
+/// The kinds of hashes as the API's document lists them; see [`HashKind`].
+pub struct KindOfHash;
+
+impl PartialSchema for KindOfHash {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("Which fingerprint a hash is."))
+            .enum_values(Some(HashKind::NAMES.iter().copied()))
+            .examples([HashKind::Pdq.as_str()])
+            .into()
+    }
+}
+
+impl ToSchema for KindOfHash {}
+
 /// A hash as it lies in a bank.
 #[derive(Serialize, ToSchema)]
 pub struct ListedHash {
     #[schema(example = "hsh_42")]
     pub id: String,
-    /// `pdq`, `md5`, `sha1` or `sha256`.
-    #[schema(example = "pdq")]
+    #[schema(value_type = KindOfHash)]
     pub kind: String,
-    /// Lower-case hex.
+    /// As its kind is written: for digests and PDQ lower-case hex.
     pub value: String,
     pub source: String,
     pub external_id: Option<String>,
@@ -118,7 +134,7 @@ impl From<BankedHash> for ListedHash {
         ListedHash {
             id: hash_id(hash.number),
             kind: hash.hash.kind().as_str().to_owned(),
-            value: hex::encode(hash.hash.as_bytes()),
+            value: hash.hash.to_string(),
             source: hash.source,
             external_id: hash.external_id,
             category: hash.category,
@@ -319,10 +335,9 @@ impl Scoped for NewHashes {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HashToAdd {
-    /// `pdq`, `md5`, `sha1` or `sha256`.
-    #[schema(example = "pdq")]
+    #[schema(value_type = KindOfHash)]
     kind: String,
-    /// Hex.
+    /// As its kind is written: for digests and PDQ hex of either case.
     value: String,
     /// Where it comes from. `api`, if nothing is said.
     source: Option<String>,

@@ -17,7 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
-use super::banks::ListedHash;
+use super::banks::{KindOfHash, ListedHash};
 use super::error::{ApiResult, Problem, invalid, invalid_body, unavailable};
 use super::extract::{Once, Params, parse_json, read_body, too_large};
 use crate::app::App;
@@ -152,6 +152,7 @@ pub struct Reason {
 pub struct FoundMatch {
     id: MatchId,
     bank: NamedBank,
+    #[schema(value_type = KindOfHash)]
     kind: String,
     /// In bits; 0 for a digest.
     distance: u32,

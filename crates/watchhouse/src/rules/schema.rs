@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use watchhouse_match::HashKind;
+
 use super::pack::On;
 
 /// The type of an expression.
@@ -49,7 +51,6 @@ const fn maybe(name: &'static str, kind: Kind) -> Field {
 }
 
 const SURFACES: &[&str] = &["public", "private", "direct"];
-const HASH_KINDS: &[&str] = &["md5", "sha1", "sha256", "pdq"];
 const TRANSFORMS: &[&str] = &[
     "original",
     "rotate_90",
@@ -89,7 +90,7 @@ static MEDIA: Object = Object {
 
 static MATCH: Object = Object {
     fields: &[
-        always("kind", Kind::OneOf(HASH_KINDS)),
+        always("kind", Kind::OneOf(HashKind::NAMES)),
         always("distance", Kind::Int),
         always("threshold", Kind::Int),
         always("transform", Kind::OneOf(TRANSFORMS)),

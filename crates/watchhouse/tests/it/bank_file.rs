@@ -487,7 +487,7 @@ fn the_name_of_a_file_suggests_its_format() {
 }
 
 fn any_hash(kind: HashKind) -> impl Strategy<Value = Hash> {
-    prop::collection::vec(any::<u8>(), kind.size_bytes())
+    prop::collection::vec(any::<u8>(), kind.size_bytes().expect("of a size"))
         .prop_map(move |bytes| Hash::from_bytes(kind, &bytes).expect("the size is right"))
         .prop_filter("fit for an index", |hash| hash.check_indexable().is_ok())
 }
