@@ -15,7 +15,9 @@ mod pdq_hash;
 mod sha1;
 mod sha256;
 mod signal;
+mod term;
 mod text;
+mod url;
 
 pub use degenerate::Degenerate;
 pub use md5::Md5;
@@ -23,7 +25,9 @@ pub use pdq_hash::{Pdq, PdqHash};
 pub use sha1::Sha1;
 pub use sha256::Sha256;
 pub use signal::Signal;
+pub use term::{Term, Text};
 pub use text::{ParseHashError, ParseKindError};
+pub use url::{Url, UrlHash};
 
 /// Every kind there is, in the order in which people are told of them: the type that implements
 /// [`Signal`], which also names the kind, and the name of its table in the index.
@@ -38,6 +42,10 @@ macro_rules! for_each_kind {
             Sha256 sha256,
             /// Perceptual hash of one picture; compared by Hamming distance.
             Pdq pdq,
+            /// A page, a host or a folder on the web; found in what people write and link to.
+            Url url,
+            /// A word or phrase; found in what people write.
+            Text text,
         }
     };
 }
@@ -90,6 +98,11 @@ macro_rules! define {
             /// True if nearby hashes mean similar media, so that a bank's threshold applies.
             pub const fn is_perceptual(self) -> bool {
                 match self { $(HashKind::$kind => <$kind as Signal>::IS_PERCEPTUAL,)* }
+            }
+
+            /// True if one may have spaces in it.
+            pub const fn has_spaces(self) -> bool {
+                match self { $(HashKind::$kind => <$kind as Signal>::HAS_SPACES,)* }
             }
 
             const fn quoted_chars(self) -> usize {

@@ -13,6 +13,8 @@ mod removed;
 mod ring;
 mod rows;
 mod table;
+mod terms;
+mod url;
 mod walk;
 
 pub use bank::{BankId, BankSettings};
@@ -24,8 +26,12 @@ pub(crate) use pdq::PdqTable;
 #[cfg(test)]
 pub(crate) use ring::Ring;
 pub(crate) use table::Indexed;
+pub use terms::FoundTerm;
+pub(crate) use terms::TermTable;
+pub(crate) use url::UrlTable;
 pub(crate) use walk::Walk;
 
+use crate::address::UrlKey;
 use crate::hash::{Degenerate, Hash, HashKind, PdqHash};
 
 use bank::Banks;
@@ -41,9 +47,9 @@ pub struct Hit {
     pub entry: EntryId,
     pub bank: BankId,
     pub kind: HashKind,
-    /// Bits that differ; 0 for digests.
+    /// Bits that differ; 0 for digests and URLs; for terms 0 as they are written and 1 in disguise.
     pub distance: u32,
-    /// The bank's threshold at the time of the lookup; 0 for digests.
+    /// The bank's threshold at the time of the lookup; 0 for digests and URLs, 1 for terms.
     pub threshold: u32,
 }
 
@@ -171,6 +177,23 @@ impl Index {
         hits[start..].sort_unstable_by_key(|(query_idx, hit)| {
             (*query_idx, hit.distance, hit.bank, hit.entry)
         });
+    }
+
+    /// Appends every enabled bank's URLs that have this key, which an address or a sighting of one gives.
+    /// By bank and entry.
+    pub fn lookup_url(&self, key: &UrlKey, hits: &mut Vec<Hit>) {
+        let start = hits.len();
+        self.tables.url.lookup_key(key, &self.banks, hits);
+        hits[start..].sort_unstable_by_key(|hit| (hit.bank, hit.entry));
+    }
+
+    /// Every enabled bank's terms that a text has, each once: as it is written (distance 0) or in disguise
+    /// (distance 1), where it is first. By bank and entry.
+    pub fn find_terms(&self, text: &str) -> Vec<FoundTerm> {
+        let mut found = Vec::new();
+        self.tables.text.find(text, &self.banks, &mut found);
+        found.sort_unstable_by_key(|found| (found.hit.distance, found.hit.bank, found.hit.entry));
+        found
     }
 
     /// What should be done to keep lookups fast and memory small; None most of the time.

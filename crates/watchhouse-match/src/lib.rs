@@ -7,9 +7,11 @@
 //!
 //! * [`inspect()`] turns a file into the perceptual hashes of all its frames.
 //! * [`Digests`] are the cryptographic hashes of its bytes.
+//! * [`find_urls`] finds the web addresses in a text, and [`Index::find_terms`] the listed terms.
 //! * [`enum@Hash`] is one hash of either sort, parsed and printed.
 //! * [`Index`] finds the listed hashes that a hash meets.
 
+pub mod address;
 mod arch;
 pub mod decode;
 pub mod digest;
@@ -18,15 +20,20 @@ pub mod index;
 pub mod inspect;
 pub mod pdq;
 pub mod picture;
+pub mod text;
 
 #[cfg(test)]
 mod tests;
 
+pub use address::{FoundUrl, UrlKey, find_urls};
 pub use decode::{DecodeError, DecodeErrorKind, Format, Limits};
 pub use digest::{Digester, Digests};
-pub use hash::{Degenerate, Hash, HashKind, ParseHashError, ParseKindError, PdqHash};
+pub use hash::{
+    Degenerate, Hash, HashKind, ParseHashError, ParseKindError, PdqHash, Term, UrlHash,
+};
 pub use index::{
-    BankId, BankSettings, Compacted, Compaction, EntryId, Hit, Index, Refused, Superseded,
+    BankId, BankSettings, Compacted, Compaction, EntryId, FoundTerm, Hit, Index, Refused,
+    Superseded,
 };
 pub use inspect::{Frame, Inspection, inspect};
 pub use pdq::{Family, Pdq, Spectrum, Transform, pdq};

@@ -12,6 +12,7 @@ pub mod decisions;
 pub mod deliveries;
 pub mod error;
 pub mod extract;
+pub mod found_match;
 pub mod health;
 pub mod import;
 pub mod items;

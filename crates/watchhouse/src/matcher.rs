@@ -161,6 +161,11 @@ impl Matcher {
         changed.await.context("changing the index")
     }
 
+    /// Asks the index, while changes wait. Runs on the caller's thread.
+    pub fn read<T>(&self, ask: impl FnOnce(&Index) -> T) -> T {
+        ask(&self.index.read().expect("no holder of this lock panics"))
+    }
+
     /// Every hit of these digests and pictures. Of several hits on one bank's entry by one media, the
     /// closest. Runs on the caller's thread: call it from one that may be kept busy.
     pub fn lookup(&self, digests: &[Hash], pictures: &[PdqHash]) -> Vec<Found> {

@@ -7,11 +7,13 @@ mod check;
 mod explain;
 mod past;
 mod record;
+mod writing;
 
 pub use check::{UNCHECKED_PRIORITY, UNCHECKED_QUEUE, check};
 pub use explain::{Banks, DIGESTS, MATCHES_A_BANK};
 pub use past::{look_again, record_past};
 pub use record::record;
+pub use writing::meet as meet_urls;
 
 use bytes::Bytes;
 use watchhouse_match::Transform;
@@ -22,13 +24,17 @@ use crate::store::banks::Bank;
 use crate::store::cases::CaseReason;
 use crate::store::hashes::BankedHash;
 use crate::store::items::{Item, NewItem};
+use crate::store::matches::Place;
 use crate::store::sightings::Sighting;
 
 /// What the platform sent.
 #[derive(Clone, Debug)]
 pub struct Upload {
     pub item: NewItem,
-    pub media: Bytes,
+    /// None if only what the item says is scanned.
+    pub media: Option<Bytes>,
+    /// Web addresses that the item leads to, beside those in its text.
+    pub links: Vec<String>,
 }
 
 /// Why media could not be checked. `code` is part of the API.
@@ -51,6 +57,8 @@ pub struct NewMatch {
     /// None for a digest of the whole file.
     pub frame: Option<u32>,
     pub quality: Option<u32>,
+    /// Where in what was written. None for media.
+    pub place: Option<Place>,
     /// The first rule that fired on it.
     pub rule: Option<(String, u32)>,
 }

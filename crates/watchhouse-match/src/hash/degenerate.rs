@@ -11,6 +11,10 @@ pub enum Degenerate {
     TooManyOnes { ones: u32 },
     #[error("the hash is the digest of empty input, so it would match every empty file")]
     EmptyInput,
+    #[error("the host has no dot in it, so it would match a whole top-level domain")]
+    WholeDomain,
+    #[error("fewer than two letters or digits, so it would match far too much")]
+    TooFewLetters,
 }
 
 impl Degenerate {
@@ -21,6 +25,8 @@ impl Degenerate {
             Degenerate::TooFewOnes { .. } => "too_few_ones",
             Degenerate::TooManyOnes { .. } => "too_many_ones",
             Degenerate::EmptyInput => "empty_input",
+            Degenerate::WholeDomain => "whole_domain",
+            Degenerate::TooFewLetters => "too_few_letters",
         }
     }
 }

@@ -31,6 +31,9 @@ pub trait Signal {
     /// True if nearby hashes mean similar media.
     const IS_PERCEPTUAL: bool = false;
 
+    /// True if one may have spaces in it.
+    const HAS_SPACES: bool = false;
+
     /// How much of a text that is none of this kind an error may quote, in characters.
     const QUOTED_CHARS: usize = 4;
 

@@ -2,8 +2,7 @@
 
 use super::bank::{Banks, Slot};
 use super::{EntryId, Hit};
-use crate::hash::{Hash, HashKind, for_each_kind};
-use crate::hash::{Md5, Pdq, Sha1, Sha256, Signal};
+use crate::hash::{self, Hash, HashKind, Signal, for_each_kind};
 
 /// A kind of hash as the index knows it.
 pub(crate) trait Indexed: Signal {
@@ -35,7 +34,7 @@ macro_rules! define {
         /// One table a kind.
         #[derive(Default)]
         pub(super) struct Tables {
-            $(pub(super) $table: <$kind as Indexed>::Table,)*
+            $(pub(super) $table: <hash::$kind as Indexed>::Table,)*
         }
 
         impl Tables {

@@ -34,7 +34,9 @@ fn kinds_are_named_as_they_are_parsed() {
         "phash"
             .parse::<HashKind>()
             .map_err(|error| error.to_string()),
-        Err("\"phash\" is not a hash kind: expected md5, sha1, sha256 or pdq".to_owned())
+        Err(
+            "\"phash\" is not a hash kind: expected md5, sha1, sha256, pdq, url or text".to_owned()
+        )
     );
 }
 

@@ -9,3 +9,5 @@ mod index;
 mod inspect;
 mod make;
 mod reference;
+mod text;
+mod url;

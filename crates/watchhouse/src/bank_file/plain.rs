@@ -1,4 +1,4 @@
-//! Plain lists: `pdq f8f8…`, a hash a line.
+//! Plain lists: `pdq f8f8…` or `text some phrase`, a hash a line.
 
 use watchhouse_match::HashKind;
 
@@ -6,22 +6,22 @@ use super::{ReadError, Record, at, hash};
 
 /// None for a blank line or a comment.
 pub(super) fn record(text: &str, line: u64) -> Result<Option<Record>, ReadError> {
-    let mut words = text.split_ascii_whitespace();
-    let kind = match words.next() {
-        None => return Ok(None),
-        Some(word) if word.starts_with('#') => return Ok(None),
-        Some(kind) => kind,
+    let text = text.trim_ascii();
+    if text.is_empty() || text.starts_with('#') {
+        return Ok(None);
+    }
+    let Some((kind, value)) = text.split_once(|letter: char| letter.is_ascii_whitespace()) else {
+        return Err(at(line, only_one_word(text)));
     };
-    let Some(digits) = words.next() else {
-        return Err(at(line, only_one_word(kind)));
-    };
-    if words.next().is_some() {
+    let value = value.trim_ascii_start();
+    let is_phrase = kind_of(kind).is_ok_and(HashKind::has_spaces);
+    if !is_phrase && value.contains(|letter: char| letter.is_ascii_whitespace()) {
         let message = "more than a kind and a hash; put comments on lines of their own";
         return Err(at(line, message));
     }
     let kind = kind_of(kind).map_err(|message| at(line, message))?;
     Ok(Some(Record {
-        hashes: vec![hash(kind, digits, line)?],
+        hashes: vec![hash(kind, value, line)?],
         category: None,
         source: None,
         external_id: None,

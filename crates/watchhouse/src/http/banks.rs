@@ -121,7 +121,8 @@ pub struct ListedHash {
     pub id: String,
     #[schema(value_type = KindOfHash)]
     pub kind: String,
-    /// As its kind is written: for digests and PDQ lower-case hex.
+    /// As its kind is written: for digests and PDQ lower-case hex; URLs and terms in the form in which
+    /// they are compared.
     pub value: String,
     pub source: String,
     pub external_id: Option<String>,
@@ -337,7 +338,8 @@ impl Scoped for NewHashes {
 pub struct HashToAdd {
     #[schema(value_type = KindOfHash)]
     kind: String,
-    /// As its kind is written: for digests and PDQ hex of either case.
+    /// As its kind is written: for digests and PDQ hex of either case; for a URL `example.org`,
+    /// `example.org/folder/` or `https://example.org/page?x=1`; for a text a word or a phrase.
     value: String,
     /// Where it comes from. `api`, if nothing is said.
     source: Option<String>,

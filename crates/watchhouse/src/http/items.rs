@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::actions::Action;
 use super::error::{ApiResult, not_found};
 use super::extract::{Listed, Params, Path, page};
-use super::scan::FoundMatch;
+use super::found_match::FoundMatch;
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;

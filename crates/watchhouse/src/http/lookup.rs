@@ -10,7 +10,7 @@ use watchhouse_match::Hash;
 use super::banks::{ListedHash, parse_hash};
 use super::error::{ApiError, ApiResult, Fault, Problem, internal, invalid, unavailable};
 use super::extract::{Input, Scoped};
-use super::scan::NamedBank;
+use super::found_match::NamedBank;
 use crate::app::App;
 use crate::auth::Scope;
 use crate::lookup::{self, Answer, Met};

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::cases::SubjectOfCase;
 use super::error::{ApiResult, invalid, not_found};
 use super::extract::{Creation, Listed, Params, Path, Scoped, page};
-use super::scan::{ItemOfScan, check_item};
+use super::scan::check_item;
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -20,7 +20,7 @@ use crate::receipts::Receipts;
 use crate::reports::{self, About};
 use crate::store::Tx;
 use crate::store::decisions::Outcome;
-use crate::store::items::NewItem;
+use crate::store::items::{NewItem, Surface};
 use crate::store::organisations::OrganisationKind;
 use crate::store::reports::{ReportFilter, ReportState, Reporter, Source, StandingReport};
 
@@ -38,7 +38,7 @@ pub struct NewReport {
     /// Who reports, as far as they said; may be left out.
     reporter: Option<ReporterOfReport>,
     /// The item that it is about. One of `item`, `account` and `address` has to be there.
-    item: Option<ItemOfScan>,
+    item: Option<ItemOfReport>,
     /// The platform's own name for the account that it is about.
     account: Option<String>,
     /// Where exactly it can be seen. Alone, it stands for what is not known otherwise.
@@ -61,6 +61,24 @@ pub struct NewReport {
 
 impl Scoped for NewReport {
     const SCOPE: Scope = Scope::ReportsWrite;
+}
+
+/// The item that a report is about.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ItemOfReport {
+    /// The platform's own name for it.
+    #[schema(example = "post-4711")]
+    id: String,
+    /// The platform's own name for whose it is.
+    account: Option<String>,
+    surface: Surface,
+    /// `post`, `message`, `profile` … `post`, if nothing is said.
+    kind: Option<String>,
+    /// Where a person can see it.
+    address: Option<String>,
+    /// What it says, as the reporter disclosed it.
+    text: Option<String>,
 }
 
 #[derive(Default, Deserialize, Serialize, ToSchema)]
@@ -283,8 +301,15 @@ pub fn check_email(field: &str, email: Option<&str>) -> ApiResult<()> {
     Err(invalid(field, format!("\"{email}\" is no e-mail address")))
 }
 
-fn described(item: ItemOfScan) -> ApiResult<NewItem> {
-    let item = NewItem::from(item);
+fn described(item: ItemOfReport) -> ApiResult<NewItem> {
+    let item = NewItem {
+        external_id: item.id,
+        kind: item.kind.unwrap_or_else(|| "post".to_owned()),
+        surface: item.surface,
+        account_external_id: item.account,
+        address: item.address,
+        text: item.text,
+    };
     check_item(&item)?;
     Ok(item)
 }

@@ -17,24 +17,25 @@ use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
-use super::banks::{KindOfHash, ListedHash};
 use super::error::{ApiResult, Problem, invalid, invalid_body, unavailable};
 use super::extract::{Once, Params, parse_json, read_body, too_large};
+use super::found_match::{FoundMatch, NamedRule, named_rule};
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
 use crate::hex;
-use crate::id::{BankId, CaseId, ItemId, MatchId, SightingId};
+use crate::id::{CaseId, ItemId, MatchId, SightingId};
 use crate::metrics::{CodeLabels, VerdictLabels};
 use crate::rules::Verdict;
-use crate::scan::{self, Checked, NewMatch, Recorded, Upload};
+use crate::scan::{self, Checked, Recorded, Upload};
 use crate::store::cases::CaseReason;
 use crate::store::items::{NewItem, Surface};
-use crate::store::matches::ExplainedMatch;
 use crate::store::{self, Tx};
 
 const LONGEST_ID: usize = 512;
 const LONGEST_TEXT: usize = 100_000;
+const LONGEST_ADDRESS: usize = 4_096;
+const MOST_LINKS: usize = 100;
 /// Boundaries and headers of a form.
 const ROOM_IN_FORM: usize = 65_536;
 
@@ -52,7 +53,11 @@ pub struct ItemOfScan {
     kind: Option<String>,
     /// Where a person can see it.
     address: Option<String>,
+    /// What it says. Its web addresses and its words are looked up.
     text: Option<String>,
+    /// Web addresses that it leads to, beside those in its text; at most 100.
+    #[serde(default)]
+    links: Vec<String>,
 }
 
 /// The item, where the body is the media itself.
@@ -70,12 +75,13 @@ pub struct ScanQuery {
     kind: Option<String>,
 }
 
-/// Media to be fetched.
+/// Media to be fetched, or only what an item says.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScanOfAddress {
-    /// Of a host that the setting fetch.allow_hosts names.
-    address: String,
+    /// Of a host that the setting fetch.allow_hosts names. Left out, the item's text and links are
+    /// scanned alone.
+    address: Option<String>,
     item: ItemOfScan,
 }
 
@@ -88,7 +94,8 @@ pub struct Scan {
     verdict: Verdict,
     /// Empty for a plain `allow`.
     reasons: Vec<Reason>,
-    media: Media,
+    /// Null when only what the item says was scanned.
+    media: Option<Media>,
     /// Closest first; of each bank at most 16.
     matches: Vec<FoundMatch>,
     /// How many more there were.
@@ -127,13 +134,6 @@ pub struct FrameOfMedia {
     quality: u32,
 }
 
-/// A rule, as verdicts name it.
-#[derive(Serialize, ToSchema)]
-pub struct NamedRule {
-    name: String,
-    version: u32,
-}
-
 /// Why a verdict is what it is.
 #[derive(Serialize, ToSchema)]
 pub struct Reason {
@@ -145,37 +145,6 @@ pub struct Reason {
     #[serde(rename = "match")]
     matching: Option<MatchId>,
     scan: SightingId,
-}
-
-/// A match that explains itself.
-#[derive(Serialize, ToSchema)]
-pub struct FoundMatch {
-    id: MatchId,
-    bank: NamedBank,
-    #[schema(value_type = KindOfHash)]
-    kind: String,
-    /// In bits; 0 for a digest.
-    distance: u32,
-    /// The bank's threshold when the match was found.
-    threshold: u32,
-    /// How the picture had to be turned to match.
-    transform: String,
-    /// Which frame matched; null for a digest of the whole file.
-    frame: Option<u32>,
-    quality: Option<u32>,
-    /// What was met, from where, and since when it is known.
-    hash: ListedHash,
-    rule: Option<NamedRule>,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct NamedBank {
-    pub id: BankId,
-    pub name: String,
-}
-
-fn named_rule((name, version): (String, u32)) -> NamedRule {
-    NamedRule { name, version }
 }
 
 impl From<CaseReason> for Reason {
@@ -190,51 +159,6 @@ impl From<CaseReason> for Reason {
     }
 }
 
-impl From<ExplainedMatch> for FoundMatch {
-    fn from(explained: ExplainedMatch) -> FoundMatch {
-        let ExplainedMatch {
-            found,
-            hash,
-            bank_name,
-        } = explained;
-        FoundMatch {
-            id: found.id,
-            bank: NamedBank {
-                id: hash.bank_id.clone(),
-                name: bank_name,
-            },
-            kind: hash.hash.kind().as_str().to_owned(),
-            distance: found.distance,
-            threshold: found.threshold,
-            transform: found.transform,
-            frame: found.frame,
-            quality: found.quality,
-            hash: hash.into(),
-            rule: found.rule.map(named_rule),
-        }
-    }
-}
-
-impl From<NewMatch> for FoundMatch {
-    fn from(new: NewMatch) -> FoundMatch {
-        FoundMatch {
-            id: new.id,
-            bank: NamedBank {
-                id: new.bank.id,
-                name: new.bank.name,
-            },
-            kind: new.hash.hash.kind().as_str().to_owned(),
-            distance: new.distance,
-            threshold: new.threshold,
-            transform: new.transform.as_str().to_owned(),
-            frame: new.frame,
-            quality: new.quality,
-            hash: new.hash.into(),
-            rule: new.rule.map(named_rule),
-        }
-    }
-}
-
 impl Scan {
     fn of(checked: Checked, recorded: Recorded) -> Scan {
         let sighting = checked.sighting;
@@ -243,7 +167,7 @@ impl Scan {
             scanned_at: sighting.scanned_at,
             verdict: checked.verdict,
             reasons: checked.reasons.into_iter().map(Reason::from).collect(),
-            media: Media {
+            media: sighting.has_media.then(|| Media {
                 sha256: hex::encode(&sighting.sha256),
                 sha1: hex::encode(&sighting.sha1),
                 md5: hex::encode(&sighting.md5),
@@ -260,7 +184,7 @@ impl Scan {
                         quality: frame.quality,
                     })
                     .collect(),
-            },
+            }),
             matches: checked.matches.into_iter().map(FoundMatch::from).collect(),
             more_matches: checked.more_matches,
             item: recorded.item.map(|item| NamedItem {
@@ -272,10 +196,11 @@ impl Scan {
     }
 }
 
-/// Scan media.
+/// Scan media, or what an item says.
 ///
 /// Send the media itself with the item in the query, or `multipart/form-data` with the parts `item`
-/// (JSON) and `media`, or JSON with an address to fetch. The answer is durable when it arrives. Media
+/// (JSON) and `media`, or JSON with an address to fetch, or without one for the item's text and links
+/// alone. The answer is durable when it arrives. Media
 /// that could not be checked is held, never allowed. Media that never came here (too large, or not to
 /// be fetched) is a problem and no verdict: hold it yourself.
 #[utoipa::path(post, path = "/scan", tag = "scan", params(ScanQuery),
@@ -447,7 +372,10 @@ fn digest(upload: &Upload) -> [u8; 32] {
     let item = format!("{:?}", upload.item);
     hasher.update(u64::try_from(item.len()).unwrap_or(u64::MAX).to_be_bytes());
     hasher.update(item);
-    hasher.update(&upload.media);
+    let links = format!("{:?}", (&upload.links, upload.media.is_some()));
+    hasher.update(u64::try_from(links.len()).unwrap_or(u64::MAX).to_be_bytes());
+    hasher.update(links);
+    hasher.update(upload.media.as_deref().unwrap_or_default());
     hasher.finalize().into()
 }
 
@@ -481,23 +409,34 @@ pub fn check_item(item: &NewItem) -> ApiResult<()> {
     if item
         .address
         .as_ref()
-        .is_some_and(|address| address.len() > 4_096)
+        .is_some_and(|address| address.len() > LONGEST_ADDRESS)
     {
-        return Err(invalid("address", "expected at most 4096 bytes"));
+        let message = format!("expected at most {LONGEST_ADDRESS} bytes");
+        return Err(invalid("address", message));
     }
     Ok(())
 }
 
-impl From<ItemOfScan> for NewItem {
-    fn from(item: ItemOfScan) -> NewItem {
-        NewItem {
-            external_id: item.id,
-            kind: item.kind.unwrap_or_else(|| "post".to_owned()),
-            surface: item.surface,
-            account_external_id: item.account,
-            address: item.address,
-            text: item.text,
+impl ItemOfScan {
+    /// The item and its links, if they may be so.
+    fn parts(self) -> ApiResult<(NewItem, Vec<String>)> {
+        let item = NewItem {
+            external_id: self.id,
+            kind: self.kind.unwrap_or_else(|| "post".to_owned()),
+            surface: self.surface,
+            account_external_id: self.account,
+            address: self.address,
+            text: self.text,
+        };
+        check_item(&item)?;
+        if self.links.len() > MOST_LINKS {
+            return Err(invalid("links", format!("expected at most {MOST_LINKS}")));
         }
+        if self.links.iter().any(|link| link.len() > LONGEST_ADDRESS) {
+            let message = format!("expected at most {LONGEST_ADDRESS} bytes each");
+            return Err(invalid("links", message));
+        }
+        Ok((item, self.links))
     }
 }
 
@@ -526,24 +465,29 @@ async fn read_raw(app: &App, query: ScanQuery, body: Body) -> ApiResult<Upload> 
         text: None,
     };
     check_item(&item)?;
-    let media = read_body(body, app.config.scan.max_bytes).await?;
-    Ok(Upload { item, media })
+    let media = Some(read_body(body, app.config.scan.max_bytes).await?);
+    let links = Vec::new();
+    Ok(Upload { item, media, links })
 }
 
 async fn read_address(app: &App, body: Body) -> ApiResult<Upload> {
     let bytes = read_body(body, app.config.server.max_body_bytes).await?;
     let scan: ScanOfAddress = parse_json(&bytes)?;
-    let url = Url::parse(&scan.address).map_err(|error| {
-        invalid(
-            "address",
-            format!("\"{}\" is no address: {error}", scan.address),
-        )
-    })?;
-    let mut item = NewItem::from(scan.item);
-    item.address.get_or_insert(scan.address);
+    let (mut item, links) = scan.item.parts()?;
+    let Some(address) = scan.address else {
+        if item.text.as_deref().unwrap_or_default().is_empty() && links.is_empty() {
+            let message = "name where the media is, or give the item a text or links";
+            return Err(invalid("address", message));
+        }
+        let media = None;
+        return Ok(Upload { item, media, links });
+    };
+    let url = Url::parse(&address)
+        .map_err(|error| invalid("address", format!("\"{address}\" is no address: {error}")))?;
+    item.address.get_or_insert(address);
     check_item(&item)?;
-    let media = app.outbound.fetch(&url).await?;
-    Ok(Upload { item, media })
+    let media = Some(app.outbound.fetch(&url).await?);
+    Ok(Upload { item, media, links })
 }
 
 async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Upload> {
@@ -561,7 +505,7 @@ async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Uploa
     let mut form = Multipart::from_request(request, app)
         .await
         .map_err(|error| unread(error.body_text()))?;
-    let mut item: Option<NewItem> = None;
+    let mut item: Option<(NewItem, Vec<String>)> = None;
     let mut media: Option<Bytes> = None;
     while let Some(mut field) = form.next_field().await.map_err(broken)? {
         let name = field.name().unwrap_or_default().to_owned();
@@ -579,9 +523,8 @@ async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Uploa
         }
         let is_repeated = match name.as_str() {
             "item" => {
-                let new = NewItem::from(parse_json::<ItemOfScan>(&bytes)?);
-                // Before the media, if the form brings it after.
-                check_item(&new)?;
+                // Checked before the media, if the form brings it after.
+                let new = parse_json::<ItemOfScan>(&bytes)?.parts()?;
                 item.replace(new).is_some()
             }
             "media" => media.replace(Bytes::from(bytes)).is_some(),
@@ -595,7 +538,8 @@ async fn read_multipart(app: &App, parts: &Parts, body: Body) -> ApiResult<Uploa
             return Err(invalid_body(format!("the form has two parts \"{name}\"")));
         }
     }
-    let item = item.ok_or_else(|| invalid_body("the form has no part `item` (JSON)"))?;
+    let (item, links) = item.ok_or_else(|| invalid_body("the form has no part `item` (JSON)"))?;
     let media = media.ok_or_else(|| invalid_body("the form has no part `media` (the file)"))?;
-    Ok(Upload { item, media })
+    let media = Some(media);
+    Ok(Upload { item, media, links })
 }

@@ -185,7 +185,15 @@ fn meet(
 ) -> BTreeMap<SightingId, Vec<Found>> {
     let mut met: BTreeMap<SightingId, Closest> = BTreeMap::new();
     let mut hits = Vec::new();
-    for SeenDigests { id, digests } in seen {
+    for seen in seen {
+        let SeenDigests {
+            id,
+            digests,
+            url_keys,
+        } = seen;
+        for found in scan::meet_urls(index, url_keys) {
+            met.entry(id.clone()).or_default().add(found);
+        }
         for (query, digest) in digests.hashes().iter().enumerate() {
             index.lookup(digest, &mut hits);
             for hit in hits.drain(..) {

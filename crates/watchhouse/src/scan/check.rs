@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use watchhouse_match::{Digests, Hash, Inspection, PdqHash, Transform};
 
-use super::explain::{Query, explain};
-use super::{Checked, NewMatch, Problem, SealedCopy, Upload};
+use super::explain::{DIGESTS, Query, explain};
+use super::{Checked, NewMatch, Problem, SealedCopy, Upload, writing};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::id::{EvidenceId, SightingId};
@@ -28,24 +28,27 @@ pub(super) const INDEX_NOT_READY: &str = "index_not_ready";
 
 /// Finds out everything about an upload. What the rules want preserved is sealed when this returns.
 pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
-    let Upload { item, media } = upload;
-    let (digests, inspected) =
-        tokio::join!(digest(media.clone()), app.sandbox.inspect(media.clone()));
-    let digests = digests?;
-    let (inspection, mut problems) = match inspected {
-        Ok(inspection) => (Some(inspection), Vec::new()),
-        Err(refusal) => {
-            let problem = Problem {
-                code: refusal.code.to_owned(),
-                text: refusal.message,
-            };
-            (None, vec![problem])
+    let Upload { item, media, links } = upload;
+    let mut problems = Vec::new();
+    let (digests, inspection) = match &media {
+        Some(media) => {
+            let inspecting = app.sandbox.inspect(media.clone());
+            let (digests, inspected) = tokio::join!(digest(media.clone()), inspecting);
+            let inspection = inspected.map_err(|refusal| {
+                problems.push(Problem {
+                    code: refusal.code.to_owned(),
+                    text: refusal.message,
+                });
+            });
+            (digests?, inspection.ok())
         }
+        None => (digest(Bytes::new()).await?, None),
     };
 
     let now = app.clock.now();
     let mut sighting = sighting_of(app, now, &item, &digests, &inspection);
-    sighting.size_bytes = media.len() as u64;
+    sighting.has_media = media.is_some();
+    sighting.size_bytes = media.as_ref().map_or(0, |media| media.len() as u64);
 
     // Asked first: an index that is ready after a look-up may not have been before. What it knows is found
     // all the same, and preserved while there is something to preserve.
@@ -55,8 +58,17 @@ pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
             text: reason.to_string(),
         });
     }
-    let (pictures, queries) = pictures(&inspection, app.config.scan.turned);
-    let found = look_up(app, digests.hashes(), pictures).await?;
+    let (pictures, mut queries) = pictures(&inspection, app.config.scan.turned);
+    let mut found = look_up(app, digests.hashes(), pictures).await?;
+    let written = writing::look_up(app, &item, links).await?;
+    problems.extend(written.problem);
+    sighting.url_keys = written.kept;
+    for (hit, query) in written.found {
+        let index = DIGESTS + queries.len();
+        queries.push(query);
+        found.push(Found { query: index, hit });
+    }
+    found.sort_by_key(|found| (found.hit.distance, found.hit.entry));
     let (matches, more_matches) = if found.is_empty() {
         (Vec::new(), 0)
     } else {
@@ -65,10 +77,9 @@ pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
 
     let facts = match_facts(&item, media_facts(&sighting), &matches, now);
     let judgement = app.rules.judge(&facts);
-    let evidence = if judgement.preserve {
-        Some(seal(app, media).await?)
-    } else {
-        None
+    let evidence = match media.filter(|_| judgement.preserve) {
+        Some(media) => Some(seal(app, media).await?),
+        None => None,
     };
     let mut checked = judge(sighting, item, matches, judgement, problems);
     checked.more_matches = more_matches;
@@ -168,6 +179,7 @@ fn sighting_of(
         surface: item.surface,
         verdict: String::new(),
         problem: None,
+        has_media: true,
         sha256: digests.sha256,
         sha1: digests.sha1,
         md5: digests.md5,
@@ -184,6 +196,7 @@ fn sighting_of(
                 quality: u32::from(frame.pdq.quality),
             })
             .collect(),
+        url_keys: Vec::new(),
     }
 }
 
@@ -203,9 +216,10 @@ fn pictures(inspection: &Option<Inspection>, turned: bool) -> (Vec<PdqHash>, Vec
                     (
                         *hash,
                         Query {
-                            frame: frame.index,
-                            quality,
+                            frame: Some(frame.index),
+                            quality: Some(quality),
                             transform,
+                            place: None,
                         },
                     )
                 })

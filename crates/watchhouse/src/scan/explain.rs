@@ -9,7 +9,7 @@ use crate::id::BankId;
 use crate::matcher::Found;
 use crate::store::banks::Bank;
 use crate::store::hashes::BankedHash;
-use crate::store::matches::KnownMatch;
+use crate::store::matches::{KnownMatch, Place};
 use crate::store::{Result, Tx};
 
 /// Of one bank's hashes that a media meets, the closest are recorded: a list full of near-duplicates
@@ -19,13 +19,16 @@ pub const MATCHES_A_BANK: usize = 16;
 /// The digests come first among what is looked up; see `Matcher::lookup`.
 pub const DIGESTS: usize = 3;
 
-/// One picture that was looked up.
+/// One picture, address or term that was looked up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Query {
-    pub frame: u32,
-    /// 0 to 100.
-    pub quality: u32,
+    /// None for what was written.
+    pub frame: Option<u32>,
+    /// 0 to 100. None for what was written.
+    pub quality: Option<u32>,
     pub transform: Transform,
+    /// Where in what was written. None for a picture.
+    pub place: Option<Place>,
 }
 
 /// Of one media's hits, the closest first, those to be recorded, with what they met: of each bank the
@@ -65,8 +68,9 @@ pub(super) async fn explain(
             distance: hit.distance,
             threshold: hit.threshold,
             transform: query.map_or(Transform::Original, |query| query.transform),
-            frame: query.map(|query| query.frame),
-            quality: query.map(|query| query.quality),
+            frame: query.and_then(|query| query.frame),
+            quality: query.and_then(|query| query.quality),
+            place: query.and_then(|query| query.place),
             rule: None,
         });
     }

@@ -1,12 +1,13 @@
 //! What is found in the past: a sighting that meets a hash which was not known when it was scanned.
 //!
 //! It becomes matches and a case, like an upload, but for what needs the media itself: nothing can be
-//! preserved, and a picture is compared as it was and not turned.
+//! preserved, and a picture is compared as it was and not turned. Of what was written only the addresses
+//! can be looked up once more: texts are not kept.
 
 use watchhouse_match::{PdqHash, Transform};
 
 use super::explain::{Query, explain};
-use super::{check, record};
+use super::{check, record, writing};
 use crate::app::App;
 use crate::id::SightingId;
 use crate::matcher::Found;
@@ -19,7 +20,11 @@ pub async fn look_again(app: &App, id: &SightingId) -> anyhow::Result<()> {
     };
     let frames = sighting.frames.iter();
     let pictures = frames.map(|frame| PdqHash(frame.pdq)).collect();
-    let found = check::look_up(app, sighting.digests().hashes(), pictures).await?;
+    let mut found = check::look_up(app, sighting.digests().hashes(), pictures).await?;
+    let urls = app
+        .matcher
+        .read(|index| writing::meet(index, &sighting.url_keys));
+    found.splice(..0, urls);
     record_past(app, id, found).await
 }
 
@@ -35,9 +40,10 @@ pub async fn record_past(app: &App, id: &SightingId, found: Vec<Found>) -> anyho
     };
     let known = tx.matches_of_sighting(id).await?;
     let frames = sighting.frames.iter().map(|frame| Query {
-        frame: frame.frame,
-        quality: frame.quality,
+        frame: Some(frame.frame),
+        quality: Some(frame.quality),
         transform: Transform::Original,
+        place: None,
     });
     let queries: Vec<Query> = frames.collect();
     let (matches, more_matches) = explain(&mut tx, &found, &known, &queries).await?;

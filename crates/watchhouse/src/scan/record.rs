@@ -57,6 +57,7 @@ pub async fn record(
             transform: matching.transform.as_str().to_owned(),
             frame: matching.frame,
             quality: matching.quality,
+            place: matching.place,
             rule: matching.rule.clone(),
             found_at: tx.now,
         };
@@ -154,7 +155,7 @@ async fn record_scan(
         "item": item.id.as_str(),
         "item_external_id": item.external_id,
         "surface": item.surface.as_str(),
-        "sha256": hex::encode(&checked.sighting.sha256),
+        "sha256": checked.sighting.has_media.then(|| hex::encode(&checked.sighting.sha256)),
         "verdict": checked.verdict.as_str(),
         "reasons": reasons,
         "matches": matches,

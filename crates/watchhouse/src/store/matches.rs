@@ -13,7 +13,7 @@ pub struct Match {
     pub item_id: ItemId,
     pub case_id: Option<CaseId>,
     pub hash_number: u64,
-    /// In bits; 0 for a digest.
+    /// In bits; 0 for a digest and a URL; for a term 0 as it is written and 1 in disguise.
     pub distance: u32,
     /// The bank's threshold when the match was found.
     pub threshold: u32,
@@ -23,9 +23,40 @@ pub struct Match {
     pub frame: Option<u32>,
     /// PDQ's quality of that picture, 0 to 100.
     pub quality: Option<u32>,
+    /// Where in what was written. None for media, and for what was found in the past.
+    pub place: Option<Place>,
     /// The rule that judged it, with its version.
     pub rule: Option<(String, u32)>,
     pub found_at: Timestamp,
+}
+
+/// Where in what was written a match is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the item's text, in characters from 0, without the last.
+    Text { start: u32, end: u32 },
+    /// Which of the links, from 0.
+    Links { index: u32 },
+}
+
+impl Place {
+    fn from_row(row: &Row) -> Result<Option<Place>> {
+        let start = row.optional_small("place_start")?.unwrap_or_default();
+        let end = row.optional_small("place_end")?.unwrap_or_default();
+        Ok(row
+            .optional_text("place")?
+            .map(|place| match place.as_str() {
+                "links" => Place::Links { index: start },
+                _ => Place::Text { start, end },
+            }))
+    }
+
+    fn columns(self) -> (&'static str, u32, Option<u32>) {
+        match self {
+            Place::Text { start, end } => ("text", start, Some(end)),
+            Place::Links { index } => ("links", index, None),
+        }
+    }
 }
 
 /// A match with what it met: what is needed to explain it.
@@ -61,6 +92,7 @@ impl ExplainedMatch {
                 transform: row.text("transform")?,
                 frame: row.optional_small("frame")?,
                 quality: row.optional_small("quality")?,
+                place: Place::from_row(row)?,
                 rule,
                 found_at: row.time("found_at")?,
             },
@@ -72,17 +104,18 @@ impl ExplainedMatch {
 
 const INSERT: &str = "
     INSERT INTO matches (id, sighting_id, item_id, case_id, hash_number, distance, threshold,
-                         transform, frame, quality, rule, rule_version, found_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+                         transform, frame, quality, rule, rule_version, found_at, place, place_start,
+                         place_end)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 const OF_ITEM: &str = "
     SELECT m.id, m.sighting_id, m.item_id, m.case_id, m.distance, m.threshold, m.transform, m.frame,
-           m.quality, m.rule, m.rule_version, m.found_at, h.number, h.bank_id, h.kind, h.value,
+           m.quality, m.rule, m.rule_version, m.found_at, m.place, m.place_start, m.place_end, h.number, h.bank_id, h.kind, h.value,
            h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
       FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
      WHERE m.item_id = $1 ORDER BY m.id DESC LIMIT 200";
 const OF_CASE: &str = "
     SELECT m.id, m.sighting_id, m.item_id, m.case_id, m.distance, m.threshold, m.transform, m.frame,
-           m.quality, m.rule, m.rule_version, m.found_at, h.number, h.bank_id, h.kind, h.value,
+           m.quality, m.rule, m.rule_version, m.found_at, m.place, m.place_start, m.place_end, h.number, h.bank_id, h.kind, h.value,
            h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
       FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
      WHERE m.case_id = $1 ORDER BY m.id DESC LIMIT 200";
@@ -93,6 +126,7 @@ const OF_SIGHTING: &str = "
 
 impl Tx {
     pub async fn insert_match(&mut self, found: &Match) -> Result<()> {
+        let place = found.place.map(Place::columns);
         let args = args![
             &found.id,
             &found.sighting_id,
@@ -106,7 +140,10 @@ impl Tx {
             found.quality,
             found.rule.as_ref().map(|(name, _)| name),
             found.rule.as_ref().map(|(_, version)| *version),
-            found.found_at
+            found.found_at,
+            place.map(|(name, _, _)| name),
+            place.map(|(_, start, _)| start),
+            place.and_then(|(_, _, end)| end)
         ];
         self.execute(INSERT, args).await?;
         Ok(())

@@ -12,6 +12,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0002_reports",
         include_str!("../../migrations/0002_reports.sql"),
     ),
+    (
+        "0003_signals",
+        include_str!("../../migrations/0003_signals.sql"),
+    ),
 ];
 
 const CREATE: &str = "

@@ -1,6 +1,6 @@
 //! Sightings: the hashes of every media ever scanned, kept without the media.
 
-use watchhouse_match::Digests;
+use watchhouse_match::{Digests, UrlKey};
 
 use crate::clock::Timestamp;
 use crate::id::SightingId;
@@ -20,6 +20,9 @@ pub struct Sighting {
     pub verdict: String,
     /// Why the media could not be checked, if it could not.
     pub problem: Option<String>,
+    /// False if only something written was scanned. Then the digests are those of no bytes, which no bank
+    /// can list.
+    pub has_media: bool,
     pub sha256: [u8; 32],
     pub sha1: [u8; 20],
     pub md5: [u8; 16],
@@ -29,6 +32,9 @@ pub struct Sighting {
     pub height: Option<u32>,
     /// Empty when the media is no picture or could not be decoded.
     pub frames: Vec<SeenFrame>,
+    /// What the web addresses in what was written are found by, in any order. Empty between two people:
+    /// nothing is kept of what they say.
+    pub url_keys: Vec<UrlKey>,
 }
 
 /// One picture of a media: most have one, an animation has many.
@@ -51,6 +57,7 @@ impl Sighting {
             surface: row.parsed("surface")?,
             verdict: row.text("verdict")?,
             problem: row.optional_text("problem")?,
+            has_media: row.bool("has_media")?,
             sha256: row.array("sha256")?,
             sha1: row.array("sha1")?,
             md5: row.array("md5")?,
@@ -59,6 +66,7 @@ impl Sighting {
             width: row.optional_small("width")?,
             height: row.optional_small("height")?,
             frames: Vec::new(),
+            url_keys: read_url_keys(row)?,
         })
     }
 
@@ -85,33 +93,37 @@ impl Sighting {
 
 const INSERT: &str = "
     INSERT INTO sightings (id, scanned_at, item_external_id, item_kind, account_external_id, surface,
-                           verdict, problem, sha256, sha1, md5, size_bytes, format, width, height)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+                           verdict, problem, sha256, sha1, md5, size_bytes, format, width, height,
+                           has_media, url_keys)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 const INSERT_FRAME: &str = "
     INSERT INTO sighting_frames (sighting_id, frame, pdq, quality) VALUES ($1, $2, $3, $4)";
 const BY_ID: &str = "
     SELECT id, scanned_at, item_external_id, item_kind, account_external_id, surface, verdict,
-           problem, sha256, sha1, md5, size_bytes, format, width, height
+           problem, sha256, sha1, md5, size_bytes, format, width, height, has_media, url_keys
       FROM sightings WHERE id = $1";
 // Changes nothing, and on PostgreSQL keeps others who say the same waiting until the commit.
 const LOCK: &str = "UPDATE sightings SET verdict = verdict WHERE id = $1";
 const FRAMES: &str = "
     SELECT frame, pdq, quality FROM sighting_frames WHERE sighting_id = $1 ORDER BY frame, pdq";
 const DIGESTS_AFTER: &str =
-    "SELECT id, sha256, sha1, md5 FROM sightings WHERE id > $1 ORDER BY id LIMIT $2";
+    "SELECT id, sha256, sha1, md5, url_keys FROM sightings WHERE id > $1 ORDER BY id LIMIT $2";
 const FRAMES_BETWEEN: &str = "
     SELECT sighting_id, frame, pdq, quality FROM sighting_frames
      WHERE sighting_id > $1 AND sighting_id <= $2 ORDER BY sighting_id, frame, pdq";
 
-/// The digests of one sighting, for a search of the past.
+/// The digests of one sighting and what its web addresses are found by, for a search of the past.
 #[derive(Clone, Debug)]
 pub struct SeenDigests {
     pub id: SightingId,
     pub digests: Digests,
+    pub url_keys: Vec<UrlKey>,
 }
 
 impl Tx {
     pub async fn insert_sighting(&mut self, sighting: &Sighting) -> Result<()> {
+        let url_keys: Vec<u8> = sighting.url_keys.iter().flat_map(|key| key.0).collect();
+        let url_keys = Some(url_keys).filter(|keys| !keys.is_empty());
         let args = args![
             &sighting.id,
             sighting.scanned_at,
@@ -127,7 +139,9 @@ impl Tx {
             sighting.size_bytes,
             sighting.format.as_ref(),
             sighting.width,
-            sighting.height
+            sighting.height,
+            sighting.has_media,
+            url_keys.as_deref()
         ];
         self.execute(INSERT, args).await?;
         for frame in &sighting.frames {
@@ -166,6 +180,7 @@ impl Tx {
                     sha1: row.array("sha1")?,
                     md5: row.array("md5")?,
                 },
+                url_keys: read_url_keys(row)?,
             })
         })
         .await
@@ -182,6 +197,12 @@ impl Tx {
         })
         .await
     }
+}
+
+fn read_url_keys(row: &Row) -> Result<Vec<UrlKey>> {
+    let bytes = row.optional_bytes("url_keys")?.unwrap_or_default();
+    let (keys, _) = bytes.as_chunks::<16>();
+    Ok(keys.iter().copied().map(UrlKey).collect())
 }
 
 fn read_frame(row: &Row) -> Result<SeenFrame> {

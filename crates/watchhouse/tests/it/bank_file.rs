@@ -80,7 +80,7 @@ fn a_bad_plain_line_is_said_and_the_others_are_read() {
         bad: line 3: a hash of 32 digits without its kind; write "md5 …"
         bad: line 4: expected a kind and a hash, such as "md5 6a18…"
         bad: line 5: PDQ without a hash behind it
-        bad: line 6: "phash" is not a hash kind: expected md5, sha1, sha256 or pdq
+        bad: line 6: "phash" is not a hash kind: expected md5, sha1, sha256, pdq, url or text
         bad: line 7: more than a kind and a hash; put comments on lines of their own
         bad: line 8: "f8f8…" is not a PDQ hash: 61 hex digits, expected 64
         9: md5:6a18 "-" "-" "-"
@@ -181,19 +181,19 @@ fn a_header_that_cannot_be_used_ends_it() {
         (
             "md5,name\nx,y\n".to_owned(),
             expect![[r#"
-            fatal: line 1: "name" is not a column; expected some of md5, sha1, sha256, pdq, category, source, id
+            fatal: line 1: "name" is not a column; expected some of md5, sha1, sha256, pdq, url, text, category, source, id
         "#]],
         ),
         (
             format!("{MD5},memes\n{MD5},memes\n"),
             expect![[r#"
-                fatal: line 1: a hash where the header should be; expected some of md5, sha1, sha256, pdq, category, source, id
+                fatal: line 1: a hash where the header should be; expected some of md5, sha1, sha256, pdq, url, text, category, source, id
             "#]],
         ),
         (
             "category,source\na,b\n".to_owned(),
             expect![[r#"
-            fatal: line 1: no hash column; expected at least one of md5, sha1, sha256 and pdq
+            fatal: line 1: no hash column; expected at least one of md5, sha1, sha256, pdq, url and text
         "#]],
         ),
         (
@@ -205,7 +205,7 @@ fn a_header_that_cannot_be_used_ends_it() {
         (
             "md5,\n".to_owned(),
             expect![[r#"
-            fatal: line 1: "" is not a column; expected some of md5, sha1, sha256, pdq, category, source, id
+            fatal: line 1: "" is not a column; expected some of md5, sha1, sha256, pdq, url, text, category, source, id
         "#]],
         ),
         (
@@ -217,7 +217,7 @@ fn a_header_that_cannot_be_used_ends_it() {
         (
             "\n\n".to_owned(),
             expect![[r#"
-            fatal: line 1: the file is empty; expected a header with some of md5, sha1, sha256, pdq, category, source, id
+            fatal: line 1: the file is empty; expected a header with some of md5, sha1, sha256, pdq, url, text, category, source, id
         "#]],
         ),
     ] {
@@ -264,11 +264,11 @@ fn a_bad_json_line_is_said_and_the_others_are_read() {
         expect![[r#"
             1: md5:6a18 "-" "-" "-"
             bad: line 2: EOF while parsing an object, at column 41
-            bad: line 3: unknown field `name`, expected one of `md5`, `sha1`, `sha256`, `pdq`, `category`, `source`, `id`, at column 48
+            bad: line 3: unknown field `name`, expected one of `md5`, `sha1`, `sha256`, `pdq`, `url`, `text`, `category`, `source`, `id`, at column 48
             bad: line 4: invalid type: integer `7`, expected a string, at column 48
             bad: line 5: duplicate field `md5`, at column 47
             bad: line 6: not a JSON object, such as {"md5":"6a18…"}
-            bad: line 7: no hash; expected md5, sha1, sha256 or pdq
+            bad: line 7: no hash; expected md5, sha1, sha256, pdq, url or text
             bad: line 8: "" is not an MD5 hash: 0 hex digits, expected 32
             bad: line 9: trailing characters, at column 44
             10: md5:6a18 "-" "-" "-"
@@ -312,7 +312,7 @@ fn an_empty_file_has_no_records() {
         Format::Csv,
         "",
         expect![[r#"
-        fatal: line 1: the file is empty; expected a header with some of md5, sha1, sha256, pdq, category, source, id
+        fatal: line 1: the file is empty; expected a header with some of md5, sha1, sha256, pdq, url, text, category, source, id
     "#]],
     );
     check(Format::Csv, "md5,pdq\n", expect![[""]]);
@@ -487,8 +487,20 @@ fn the_name_of_a_file_suggests_its_format() {
 }
 
 fn any_hash(kind: HashKind) -> impl Strategy<Value = Hash> {
-    prop::collection::vec(any::<u8>(), kind.size_bytes().expect("of a size"))
-        .prop_map(move |bytes| Hash::from_bytes(kind, &bytes).expect("the size is right"))
+    let text = match kind {
+        HashKind::Url => "(https://)?[a-z]{1,9}\\.example(/[a-z%?=&,]{0,9}){0,2}".boxed(),
+        HashKind::Text => "[a-zé]{2,9}( [!-~]{1,9}){0,2}".boxed(),
+        _ => {
+            let n_digits = 2 * kind.size_bytes().expect("of a size");
+            prop::collection::vec(
+                prop::char::ranges(vec!['0'..='9', 'a'..='f'].into()),
+                n_digits,
+            )
+            .prop_map(|digits| digits.into_iter().collect())
+            .boxed()
+        }
+    };
+    text.prop_map(move |text| Hash::parse(kind, &text).expect("well formed"))
         .prop_filter("fit for an index", |hash| hash.check_indexable().is_ok())
 }
 
@@ -529,7 +541,9 @@ proptest! {
     fn csv_gives_back_what_was_written(mut records in prop::collection::vec(any_record(), 0..8)) {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer
-            .write_record(["id", "sha256", "pdq", "category", "md5", "source", "sha1"])
+            .write_record([
+                "id", "sha256", "pdq", "category", "md5", "source", "text", "sha1", "url",
+            ])
             .expect("memory takes it");
         let mut line = 2;
         for record in &mut records {
@@ -540,13 +554,22 @@ proptest! {
                 record.category.clone(),
                 digits(record, HashKind::Md5),
                 record.source.clone(),
+                digits(record, HashKind::Text),
                 digits(record, HashKind::Sha1),
+                digits(record, HashKind::Url),
             ]
             .map(Option::unwrap_or_default);
             record.line = line;
             line += 1 + fields.concat().matches('\n').count() as u64;
             record.hashes.sort_by_key(|hash| {
-                let order = [HashKind::Sha256, HashKind::Pdq, HashKind::Md5, HashKind::Sha1];
+                let order = [
+                    HashKind::Sha256,
+                    HashKind::Pdq,
+                    HashKind::Md5,
+                    HashKind::Text,
+                    HashKind::Sha1,
+                    HashKind::Url,
+                ];
                 order.iter().position(|kind| *kind == hash.kind())
             });
             writer.write_record(fields).expect("memory takes it");
@@ -564,6 +587,8 @@ proptest! {
                 "sha1": digits(record, HashKind::Sha1),
                 "sha256": digits(record, HashKind::Sha256),
                 "pdq": digits(record, HashKind::Pdq),
+                "url": digits(record, HashKind::Url),
+                "text": digits(record, HashKind::Text),
                 "category": record.category,
                 "source": record.source,
                 "id": record.external_id,

@@ -56,3 +56,4 @@ mod serve;
 mod spine;
 mod tidy;
 mod webhooks;
+mod writing;

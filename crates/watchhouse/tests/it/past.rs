@@ -534,6 +534,8 @@ fn sighting(
             pdq: picture.0,
             quality: 100,
         }],
+        has_media: true,
+        url_keys: Vec::new(),
     }
 }
 
@@ -617,7 +619,8 @@ async fn an_upload_that_was_under_way_is_found_by_the_second_search() {
     };
     let upload = Upload {
         item,
-        media: media.clone().into(),
+        media: Some(media.clone().into()),
+        links: Vec::new(),
     };
     let checked = scan::check(&app.app, upload).await.unwrap();
     let since = change.last_number().await.unwrap();

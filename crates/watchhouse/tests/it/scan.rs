@@ -186,6 +186,7 @@ async fn a_match_explains_itself() {
         "transform": "original",
         "frame": 0,
         "quality": quality,
+        "place": null,
         "hash": {
             "id": hash["id"],
             "kind": "pdq",
@@ -862,7 +863,8 @@ fn upload(item: &str, media: Vec<u8>) -> Upload {
     };
     Upload {
         item,
-        media: media.into(),
+        media: Some(media.into()),
+        links: Vec::new(),
     }
 }
 

@@ -1,0 +1,44 @@
+//! URLs: found by the digests of what is listed.
+
+use super::bank::{Banks, Slot};
+use super::exact::DigestTable;
+use super::table::Table;
+use super::{EntryId, Hit};
+use crate::address::UrlKey;
+use crate::hash::{HashKind, UrlHash};
+
+/// All listed URLs, by their keys. Their text is the caller's to keep.
+#[derive(Default)]
+pub(crate) struct UrlTable(DigestTable<16>);
+
+impl UrlTable {
+    pub(super) fn lookup_key(&self, key: &UrlKey, banks: &Banks, hits: &mut Vec<Hit>) {
+        self.0.lookup(&key.0, HashKind::Url, banks, hits);
+    }
+}
+
+impl Table<UrlHash> for UrlTable {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn insert(&mut self, entry: EntryId, slot: Slot, url: &UrlHash) {
+        self.0.insert(entry, slot, &url.key().0);
+    }
+
+    fn remove(&mut self, entry: EntryId) -> bool {
+        self.0.remove(entry)
+    }
+
+    fn remove_slot(&mut self, slot: Slot) -> usize {
+        self.0.remove_slot(slot)
+    }
+
+    fn lookup(&self, url: &UrlHash, _: HashKind, banks: &Banks, hits: &mut Vec<Hit>) {
+        self.lookup_key(&url.key(), banks, hits);
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.0.memory_bytes()
+    }
+}
