@@ -9,8 +9,9 @@ BUILD_TOOLS := cc=build-essential
 TEST_TOOLS := $(BUILD_TOOLS) /usr/lib/postgresql/*/bin/postgres=postgresql strace=strace \
   script=bsdutils unshare=util-linux setpriv=util-linux ss=iproute2
 
-# What the tools that we are measured against need, to be built.
-PEER_TOOLS := /usr/lib/python3.*/ensurepip=python3-venv /usr/include/python3.*/Python.h=python3-dev
+# What the tools that we are measured against need, to be built, and photographs for both.
+PEER_TOOLS := /usr/lib/python3.*/ensurepip=python3-venv /usr/include/python3.*/Python.h=python3-dev \
+  m4=m4 /usr/share/wallpapers/Altai=plasma-workspace-wallpapers
 
 # How long `make fuzz` is at each target.
 FUZZ_SECONDS ?= 60
@@ -83,4 +84,4 @@ format: ## Format the code
 .PHONY: clean
 clean: ## Remove what was built and what the demo keeps
 	cargo clean
-	rm -rf demo-data watchhouse-data bench/out bench/peers/.venv
+	rm -rf demo-data watchhouse-data bench/out bench/peers/.venv bench/yume/target

@@ -3,9 +3,9 @@
 Reads a JSON object a line: {"work": NAME, "files": [PATH, ...]}. Answers each with the seconds that
 the work took over all the files. Files are read before the clock starts.
 
-{"search": INDEX, "hashes": PATH, "queries": PATH, "first": N} looks up the first queries, one after the
-other, within 31 bits. Answers with the seconds, the number of hits, and how long the index took to build.
-Both files hold 32 bytes a hash.
+{"search": INDEX, "hashes": PATH, "queries": PATH, "first": N} looks up the first queries within 31 bits,
+one after the other, or all at once where the index is one for batches. Answers with the seconds, the number
+of hits, and how long the index took to build. Both files hold 32 bytes a hash.
 
 {"save": PATH, "as": PATH, "options": {...}} saves a picture in another format, so that both sides
 meet files of an encoder that is neither's own.
@@ -20,6 +20,7 @@ import numpy
 import pdqhash
 from PIL import Image
 from threatexchange.signal_type.pdq.pdq_hasher import pdq_from_bytes
+from threatexchange.signal_type.pdq.pdq_index import PDQIndex
 
 
 def kernel(pixels):
@@ -38,18 +39,57 @@ def bytes_of(path):
 WORKS = {"kernel": (pixels_of, kernel), "file": (bytes_of, pdq_from_bytes)}
 
 
-def flat():
-    return faiss.IndexBinaryFlat(256)
+class Flat:
+    """Compares with all, one query after the other."""
+
+    def __init__(self, listed):
+        self.index = self.empty()
+        self.index.add(listed)
+
+    def empty(self):
+        return faiss.IndexBinaryFlat(256)
+
+    def count_hits(self, queries):
+        # It finds what is nearer than 32 bits.
+        return sum(
+            int(self.index.range_search(queries[place : place + 1], 32)[0][1])
+            for place in range(len(queries))
+        )
 
 
-def multihash16():
+class FlatBatched(Flat):
+    """Compares all queries with each hash before the next."""
+
+    def count_hits(self, queries):
+        return int(self.index.range_search(queries, 32)[0][-1])
+
+
+class MultiHash16(Flat):
     """What threatexchange searches with: sixteen keys of sixteen bits, one of which may differ."""
-    index = faiss.IndexBinaryMultiHash(256, 16, 16)
-    index.nflip = 1
-    return index
+
+    def empty(self):
+        index = faiss.IndexBinaryMultiHash(256, 16, 16)
+        index.nflip = 1
+        return index
 
 
-INDEXES = {"flat": flat, "multihash16": multihash16}
+class ThreatExchange:
+    """As its users call it: with texts, and answered with what belongs to each hash."""
+
+    def __init__(self, listed):
+        texts = (hash.tobytes().hex() for hash in listed)
+        self.index = PDQIndex((text, number) for number, text in enumerate(texts))
+
+    def count_hits(self, queries):
+        return sum(len(self.index.query(query.tobytes().hex())) for query in queries)
+
+
+INDEXES = {
+    "flat": Flat,
+    "flat-batched": FlatBatched,
+    "multihash16": MultiHash16,
+    "threatexchange": ThreatExchange,
+}
 
 
 def hashes_of(path):
@@ -68,24 +108,16 @@ class Searched:
         self.index = None
         listed = hashes_of(hashes)
         began = time.perf_counter()
-        self.index = INDEXES[name]()
-        self.index.add(listed)
+        self.index = INDEXES[name](listed)
         self.built = time.perf_counter() - began
         self.name, self.hashes = name, hashes
 
     def search(self, queries, first):
         queries = hashes_of(queries)[:first]
-        hits = 0
         began = time.perf_counter()
-        for place in range(len(queries)):
-            # It finds what is nearer than 32 bits.
-            limits, _, _ = self.index.range_search(queries[place : place + 1], 32)
-            hits += int(limits[1])
-        return {
-            "seconds": time.perf_counter() - began,
-            "hits": hits,
-            "built": self.built,
-        }
+        hits = self.index.count_hits(queries)
+        seconds = time.perf_counter() - began
+        return {"seconds": seconds, "hits": hits, "built": self.built}
 
 
 def main():

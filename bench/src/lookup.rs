@@ -1,52 +1,76 @@
-//! Looking hashes up in long lists, side by side with the field's tools: one query after the other, on one
-//! core, and all must find the same.
+//! Looking hashes up in long lists, side by side with the field's tools: on one core, and all must find the
+//! same.
 
-use std::path::Path;
+mod list;
+
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
 use watchhouse_match::{BankId, BankSettings, EntryId, Hash, Index, PdqHash};
 
 use crate::figure::{Figure, Versus, percentile};
-use crate::peer::Peers;
+use crate::peer::{Peers, Searched};
+use list::{List, QUERIES, THRESHOLD};
 
-/// Of them half are near a listed hash, at each distance up to the threshold alike.
-const QUERIES: usize = 2_048;
-
-const THRESHOLD: u32 = 31;
-
-/// A list, and how many queries a peer gets in a round: it is slow where ours is quick.
-struct List {
-    n_hashes: usize,
+/// What is done with one list.
+struct Trial {
+    list: fn() -> anyhow::Result<List>,
+    /// How many queries a peer gets in a round: it is slow where ours is quick.
     first: usize,
     lookup: &'static str,
+    /// Its name for us, and the peer's.
+    peers: &'static [(&'static str, &'static str)],
     build: &'static str,
-    figures: [&'static str; 3],
+    figures: [&'static str; 4],
 }
 
-const LISTS: [List; 2] = [
-    List {
-        n_hashes: 1_000_000,
+const TRIALS: [Trial; 3] = [
+    Trial {
+        list: || Ok(List::random(1_000_000)),
         first: 512,
         lookup: "lookup-1m",
+        peers: &[
+            ("flat", "faiss-flat"),
+            ("multihash16", "faiss-multihash16"),
+            ("threatexchange", "threatexchange"),
+        ],
         build: "build-1m",
         figures: [
             "lookup-1m, p50",
             "lookup-1m, p99",
+            "lookup-1m, longest",
             "index of 1 M, memory a hash",
         ],
     },
-    List {
-        n_hashes: 10_000_000,
+    Trial {
+        list: || Ok(List::random(10_000_000)),
         first: 64,
         lookup: "lookup-10m",
+        peers: &[
+            ("flat", "faiss-flat"),
+            ("multihash16", "faiss-multihash16"),
+            ("yume", "yume-pdq"),
+        ],
         build: "build-10m",
         figures: [
             "lookup-10m, p50",
             "lookup-10m, p99",
+            "lookup-10m, longest",
             "index of 10 M, memory a hash",
+        ],
+    },
+    Trial {
+        list: || List::clustered(10_000_000),
+        first: 64,
+        lookup: "lookup-10m-clustered",
+        peers: &[("flat", "faiss-flat")],
+        build: "build-10m-clustered",
+        figures: [
+            "lookup-10m-clustered, p50",
+            "lookup-10m-clustered, p99",
+            "lookup-10m-clustered, longest",
+            "clustered index of 10 M, memory a hash",
         ],
     },
 ];
@@ -54,72 +78,87 @@ const LISTS: [List; 2] = [
 pub(crate) fn measure(peers: &mut Peers) -> anyhow::Result<(Vec<Versus>, Vec<Figure>)> {
     let directory = tempfile::tempdir()?;
     let (mut versus, mut figures) = (Vec::new(), Vec::new());
-    for list in &LISTS {
-        eprintln!("looking up among {} hashes", list.n_hashes);
-        list.measure(peers, directory.path(), &mut versus, &mut figures)?;
+    for trial in &TRIALS {
+        eprintln!("measuring {}", trial.lookup);
+        let task = Task::new(directory.path(), trial, (trial.list)()?)?;
+        task.look_up(peers, &mut versus, &mut figures)?;
+        if trial.lookup == "lookup-10m" {
+            eprintln!("measuring scan-10m");
+            task.scan(peers, &mut versus)?;
+        }
     }
     Ok((versus, figures))
 }
 
-impl List {
-    fn measure(
+struct Task<'a> {
+    trial: &'a Trial,
+    list: List,
+    hash_file: PathBuf,
+    query_file: PathBuf,
+}
+
+impl Task<'_> {
+    fn new<'a>(directory: &Path, trial: &'a Trial, list: List) -> anyhow::Result<Task<'a>> {
+        let hash_file = directory.join(format!("{}-hashes", trial.lookup));
+        let query_file = directory.join(format!("{}-queries", trial.lookup));
+        std::fs::write(&hash_file, list.listed.as_flattened())?;
+        std::fs::write(&query_file, list.queries.as_flattened())?;
+        Ok(Task {
+            trial,
+            list,
+            hash_file,
+            query_file,
+        })
+    }
+
+    fn look_up(
         &self,
         peers: &mut Peers,
-        directory: &Path,
         versus: &mut Vec<Versus>,
         figures: &mut Vec<Figure>,
     ) -> anyhow::Result<()> {
-        let mut rng = StdRng::seed_from_u64(1);
-        let listed: Vec<[u8; 32]> = (0..self.n_hashes).map(|_| rng.random()).collect();
-        let queries = queries(&listed, &mut rng);
-        let (hash_file, query_file) = (directory.join("hashes"), directory.join("queries"));
-        std::fs::write(&hash_file, listed.as_flattened())?;
-        std::fs::write(&query_file, queries.as_flattened())?;
-
+        let Trial { lookup, build, .. } = *self.trial;
         let began = Instant::now();
-        let index = indexed(&listed)?;
+        let mut index = filled(&self.list.listed)?;
+        index.compact();
         let seconds_to_build = began.elapsed().as_secs_f64();
-        let expected = found_by(&index, &queries[..self.first]);
+        let mut hits = Vec::new();
+        for query in &self.list.queries[..self.trial.first] {
+            index.lookup(&Hash::Pdq(PdqHash(*query)), &mut hits);
+        }
+        let expected = hits.len() as u64;
 
-        let (mut p50s, mut p99s) = (Vec::new(), Vec::new());
-        for (name, peer) in [("flat", "faiss-flat"), ("multihash16", "faiss-multihash16")] {
+        let mut micros_of_rounds: [Vec<f64>; 3] = Default::default();
+        for &(name, peer) in self.trial.peers {
             let ours = || {
                 let mut micros = Vec::with_capacity(QUERIES);
-                let mut hits = Vec::new();
-                for query in &queries {
+                for query in &self.list.queries {
                     hits.clear();
                     let began = Instant::now();
                     index.lookup(&Hash::Pdq(PdqHash(*query)), &mut hits);
                     micros.push(began.elapsed().as_secs_f64() * 1e6);
                 }
-                p50s.push(percentile(&mut micros, 0.5));
-                p99s.push(percentile(&mut micros, 0.99));
+                for (rounds, share) in micros_of_rounds.iter_mut().zip([0.5, 0.99, 1.0]) {
+                    rounds.push(percentile(&mut micros, share));
+                }
                 Ok(micros.iter().sum::<f64>() / 1e6 / QUERIES as f64)
             };
             let mut built = 0.0;
             let theirs = || {
-                let searched = peers.search(name, &hash_file, &query_file, self.first)?;
-                anyhow::ensure!(
-                    searched.n_hits == expected,
-                    "{peer} found {} hashes, and ours {expected}",
-                    searched.n_hits
-                );
+                let searched = self.search(peers, name, expected)?;
                 built = searched.seconds_to_build;
-                Ok(searched.seconds / self.first as f64)
+                Ok(searched.seconds / self.trial.first as f64)
             };
-            versus.push(Versus::in_turns(self.lookup, peer, ours, theirs)?);
-            // A flat list is only copied.
-            if name != "flat" {
-                versus.push(Versus::once(self.build, peer, seconds_to_build, built));
+            versus.push(Versus::in_turns(lookup, peer, ours, theirs)?);
+            // The others only copy the list.
+            if ["multihash16", "threatexchange"].contains(&name) {
+                versus.push(Versus::once(build, peer, seconds_to_build, built));
             }
         }
-        let [p50, p99, memory] = self.figures;
-        for (work, rounds) in [(p50, p50s), (p99, p99s)] {
-            figures.push(Figure {
-                work,
-                unit: "us",
-                rounds,
-            });
+        let [p50, p99, longest, memory] = self.trial.figures;
+        for (work, rounds) in [p50, p99, longest].into_iter().zip(micros_of_rounds) {
+            let unit = "us";
+            figures.push(Figure { work, unit, rounds });
         }
         figures.push(Figure {
             work: memory,
@@ -128,35 +167,44 @@ impl List {
         });
         Ok(())
     }
-}
 
-fn queries(listed: &[[u8; 32]], rng: &mut StdRng) -> Vec<[u8; 32]> {
-    let near = |i: usize, rng: &mut StdRng| {
-        let mut hash = listed[i * (listed.len() / QUERIES)];
-        let mut left = (i as u32 / 2) % (THRESHOLD + 1);
-        while left > 0 {
-            let bit = rng.random_range(0..256);
-            let flipped = 1 << (bit % 8);
-            // A bit that was flipped already would be flipped back.
-            if (hash[bit / 8] ^ listed[i * (listed.len() / QUERIES)][bit / 8]) & flipped == 0 {
-                hash[bit / 8] ^= flipped;
-                left -= 1;
-            }
+    /// Comparing with every hash, which is what ours does with a list that was not compacted.
+    fn scan(&self, peers: &mut Peers, versus: &mut Vec<Versus>) -> anyhow::Result<()> {
+        let index = filled(&self.list.listed)?;
+        let queries = &self.list.queries[..self.trial.first];
+        let queries: Vec<PdqHash> = queries.iter().map(|bytes| PdqHash(*bytes)).collect();
+        let mut hits = Vec::new();
+        index.lookup_many(&queries, &mut hits);
+        let expected = hits.len() as u64;
+        for (name, peer) in [("flat-batched", "faiss-flat"), ("yume", "yume-pdq")] {
+            let ours = || {
+                hits.clear();
+                let began = Instant::now();
+                index.lookup_many(&queries, &mut hits);
+                Ok(began.elapsed().as_secs_f64() / queries.len() as f64)
+            };
+            let theirs = || {
+                let searched = self.search(peers, name, expected)?;
+                Ok(searched.seconds / queries.len() as f64)
+            };
+            versus.push(Versus::in_turns("scan-10m", peer, ours, theirs)?);
         }
-        hash
-    };
-    (0..QUERIES)
-        .map(|i| {
-            if i % 2 == 0 {
-                near(i, rng)
-            } else {
-                rng.random()
-            }
-        })
-        .collect()
+        Ok(())
+    }
+
+    fn search(&self, peers: &mut Peers, name: &str, expected: u64) -> anyhow::Result<Searched> {
+        let first = self.trial.first;
+        let searched = peers.search(name, &self.hash_file, &self.query_file, first)?;
+        anyhow::ensure!(
+            searched.n_hits == expected,
+            "{name} found {} hashes, and ours {expected}",
+            searched.n_hits
+        );
+        Ok(searched)
+    }
 }
 
-fn indexed(listed: &[[u8; 32]]) -> anyhow::Result<Index> {
+fn filled(listed: &[[u8; 32]]) -> anyhow::Result<Index> {
     let settings = BankSettings {
         threshold: THRESHOLD,
         is_enabled: true,
@@ -168,14 +216,5 @@ fn indexed(listed: &[[u8; 32]]) -> anyhow::Result<Index> {
             .insert(EntryId(entry), BankId(1), &Hash::Pdq(PdqHash(*hash)))
             .context("filling the index")?;
     }
-    index.compact();
     Ok(index)
-}
-
-fn found_by(index: &Index, queries: &[[u8; 32]]) -> u64 {
-    let mut hits = Vec::new();
-    for query in queries {
-        index.lookup(&Hash::Pdq(PdqHash(*query)), &mut hits);
-    }
-    hits.len() as u64
 }

@@ -32,19 +32,22 @@ const PICTURES: u64 = 48;
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut peers = Peers::start()?;
+    let (mut versus, mut figures) = lookup::measure(&mut peers)?;
+    if std::env::args().nth(1).as_deref() == Some("lookup") {
+        println!("{}\n{}", Versus::table(&versus), Figure::table(&figures));
+        return Ok(());
+    }
+    versus.extend(hashing::measure(&mut peers)?);
+    drop(peers);
+    eprint!("{}", Versus::table(&versus));
+
     let program = std::env::current_exe()?.with_file_name("watchhouse");
     anyhow::ensure!(
         program.is_file(),
         "\"{}\" is not there; `make bench` builds it",
         program.display()
     );
-
-    let mut peers = Peers::start()?;
-    let (mut versus, mut figures) = lookup::measure(&mut peers)?;
-    versus.extend(hashing::measure(&mut peers)?);
-    drop(peers);
-    eprint!("{}", Versus::table(&versus));
-
     eprintln!("drawing {PICTURES} pictures of 0.3 megapixels");
     let pictures = folder::draw(PICTURES);
     figures.push(folder::pictures_a_second(&program, &pictures)?);

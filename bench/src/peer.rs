@@ -1,4 +1,4 @@
-//! The peers: one process of theirs that works when it is told to, so that rounds can take turns.
+//! The peers: processes that work when they are told to, so that rounds can take turns.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 /// What `bench/peers/install` made.
 const PYTHON: &str = "bench/peers/.venv/bin/python";
+const YUME: &str = "bench/yume/target/release/watchhouse-bench-yume";
 
 /// What a search of a peer's took, and what it found.
 pub(crate) struct Searched {
@@ -18,6 +19,11 @@ pub(crate) struct Searched {
 }
 
 pub(crate) struct Peers {
+    python: Process,
+    yume: Process,
+}
+
+struct Process {
     process: Child,
     asks: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -25,34 +31,25 @@ pub(crate) struct Peers {
 
 impl Peers {
     pub(crate) fn start() -> anyhow::Result<Peers> {
-        let mut process = Command::new(PYTHON)
-            .arg("bench/peers/peer.py")
-            // One core against one core.
-            .env("OMP_NUM_THREADS", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| {
-                format!("starting the peers with \"{PYTHON}\"; `make bench` installs them")
-            })?;
-        let asks = process.stdin.take().context("the peers take no input")?;
-        let answers = process.stdout.take().context("the peers give no output")?;
+        let mut python = Command::new(PYTHON);
+        python.arg("bench/peers/peer.py");
+        // One core against one core.
+        python.env("OMP_NUM_THREADS", "1");
         Ok(Peers {
-            process,
-            asks,
-            answers: BufReader::new(answers),
+            python: Process::start(python)?,
+            yume: Process::start(Command::new(YUME))?,
         })
     }
 
     /// Seconds that a work took over all the files.
     pub(crate) fn time(&mut self, work: &str, files: &[&Path]) -> anyhow::Result<f64> {
-        let answer = self.ask(&json!({ "work": work, "files": files }))?;
+        let answer = self.python.ask(&json!({ "work": work, "files": files }))?;
         answer["seconds"]
             .as_f64()
             .context("the peers' answer has no seconds")
     }
 
-    /// Looks up the first `n` of the queries, one after the other, within 31 bits.
+    /// Looks up the first `n` of the queries within 31 bits.
     pub(crate) fn search(
         &mut self,
         index: &str,
@@ -61,7 +58,11 @@ impl Peers {
         n: usize,
     ) -> anyhow::Result<Searched> {
         let asked = json!({ "search": index, "hashes": hashes, "queries": queries, "first": n });
-        let answer = self.ask(&asked)?;
+        let peer = match index {
+            "yume" => &mut self.yume,
+            _ => &mut self.python,
+        };
+        let answer = peer.ask(&asked)?;
         let number = |name: &str| {
             answer[name]
                 .as_f64()
@@ -76,21 +77,42 @@ impl Peers {
 
     /// Saves a picture in the format that the ending of `to` names.
     pub(crate) fn save(&mut self, from: &Path, to: &Path, options: Value) -> anyhow::Result<()> {
-        self.ask(&json!({ "save": from, "as": to, "options": options }))?;
+        self.python
+            .ask(&json!({ "save": from, "as": to, "options": options }))?;
         Ok(())
-    }
-
-    fn ask(&mut self, asked: &Value) -> anyhow::Result<Value> {
-        writeln!(self.asks, "{asked}").context("asking the peers")?;
-        let mut line = String::new();
-        self.answers
-            .read_line(&mut line)
-            .context("hearing the peers")?;
-        serde_json::from_str(&line).with_context(|| format!("the peers answered \"{line}\""))
     }
 }
 
-impl Drop for Peers {
+impl Process {
+    fn start(mut command: Command) -> anyhow::Result<Process> {
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| {
+                let program = command.get_program().display();
+                format!("starting the peer \"{program}\"; `make bench` installs it")
+            })?;
+        let asks = process.stdin.take().context("the peer takes no input")?;
+        let answers = process.stdout.take().context("the peer gives no output")?;
+        Ok(Process {
+            process,
+            asks,
+            answers: BufReader::new(answers),
+        })
+    }
+
+    fn ask(&mut self, asked: &Value) -> anyhow::Result<Value> {
+        writeln!(self.asks, "{asked}").context("asking the peer")?;
+        let mut line = String::new();
+        self.answers
+            .read_line(&mut line)
+            .context("hearing the peer")?;
+        serde_json::from_str(&line).with_context(|| format!("the peer answered \"{line}\""))
+    }
+}
+
+impl Drop for Process {
     fn drop(&mut self) {
         // A process that is gone already is as good.
         let _ = self.process.kill();

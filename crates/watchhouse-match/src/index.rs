@@ -7,11 +7,14 @@ mod bank;
 mod columns;
 mod compaction;
 mod exact;
+mod members;
 mod part;
 mod pdq;
 mod removed;
 mod ring;
 mod rows;
+mod snapshot;
+mod stream;
 mod table;
 mod terms;
 mod url;
@@ -25,6 +28,8 @@ pub(crate) use exact::DigestTable;
 pub(crate) use pdq::PdqTable;
 #[cfg(test)]
 pub(crate) use ring::Ring;
+pub use snapshot::Snapshot;
+pub use stream::LoadError;
 pub(crate) use table::Indexed;
 pub use terms::FoundTerm;
 pub(crate) use terms::TermTable;
@@ -105,6 +110,15 @@ impl Index {
         self.tables.pdq.parts.len()
     }
 
+    /// Within how many bits each part is searched, and how many hashes it has.
+    #[cfg(test)]
+    pub(crate) fn reaches(&self) -> Vec<(Option<u32>, usize)> {
+        let parts = self.tables.pdq.parts.iter();
+        let mut reaches: Vec<_> = parts.map(|part| (part.reach(), part.len())).collect();
+        reaches.sort_unstable();
+        reaches
+    }
+
     /// Creates a bank or changes its settings, at once for all its hashes.
     ///
     /// # Errors
@@ -118,6 +132,7 @@ impl Index {
         if !self.banks.set(bank, settings) {
             return Err(Refused::TooManyBanks);
         }
+        self.tables.pdq.follow(&self.banks);
         Ok(())
     }
 
@@ -132,6 +147,7 @@ impl Index {
         };
         let n_removed = self.tables.remove_slot(slot);
         self.banks.remove(bank);
+        self.tables.pdq.follow(&self.banks);
         n_removed
     }
 
@@ -146,13 +162,13 @@ impl Index {
             return Err(Refused::Full);
         }
         self.remove(entry);
-        self.tables.insert(entry, slot, hash);
+        self.tables.insert(entry, slot, hash, &self.banks);
         Ok(())
     }
 
     /// Takes an entry off the list. False if it was not on it.
     pub fn remove(&mut self, entry: EntryId) -> bool {
-        self.tables.remove(entry)
+        self.tables.remove(entry, &self.banks)
     }
 
     /// Appends every enabled bank's hashes that `hash` meets: equal digests, PDQ hashes within the
@@ -201,7 +217,7 @@ impl Index {
     /// Ask after changes, [run](Compaction::run) it while lookups and changes go on, then
     /// [install](Index::install) the result. Taking no advice costs only speed and memory.
     pub fn compaction(&mut self) -> Option<Compaction> {
-        self.tables.pdq.compaction(self.bounds)
+        self.tables.pdq.compaction(self.bounds, &self.banks)
     }
 
     /// Takes all the advice there is, for whoever has the index alone.
@@ -214,7 +230,7 @@ impl Index {
     /// Puts the result of a compaction into effect, in a few microseconds and a third of one for
     /// each hash that was removed since.
     pub fn install(&mut self, compacted: Compacted) -> Superseded {
-        self.tables.pdq.install(compacted)
+        self.tables.pdq.install(compacted, &self.banks)
     }
 
     /// How many hashes are listed, in enabled and disabled banks.

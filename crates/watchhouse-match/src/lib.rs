@@ -32,8 +32,8 @@ pub use hash::{
     Degenerate, Hash, HashKind, ParseHashError, ParseKindError, PdqHash, Term, UrlHash,
 };
 pub use index::{
-    BankId, BankSettings, Compacted, Compaction, EntryId, FoundTerm, Hit, Index, Refused,
-    Superseded,
+    BankId, BankSettings, Compacted, Compaction, EntryId, FoundTerm, Hit, Index, LoadError,
+    Refused, Snapshot, Superseded,
 };
 pub use inspect::{Frame, Inspection, inspect};
 pub use pdq::{Family, Pdq, Spectrum, Transform, pdq};

@@ -2,6 +2,7 @@
 
 mod compaction;
 mod naive;
+mod snapshot;
 mod walk;
 
 use proptest::prelude::*;

@@ -146,7 +146,7 @@ impl App {
             store,
             secrets,
             vault,
-            matcher: Matcher::new(Duration::from_secs(config.banks.max_lag_seconds)),
+            matcher: Matcher::new(&config),
             rules,
             sandbox,
             outbound,
@@ -190,6 +190,14 @@ impl App {
         self.jobs_wake.notify_one();
     }
 
+    async fn save_index(&self) -> anyhow::Result<()> {
+        let token = self.ids.random_bytes();
+        let now = self.clock.now();
+        self.matcher
+            .save(&self.store, &self.metrics, token, now)
+            .await
+    }
+
     /// Ends the tasks, waits for them, and closes the database. It takes as long as what is under way:
     /// whoever cannot wait drops it. Nothing is lost by that; what was under way is undone, or runs again
     /// at the next start.
@@ -197,6 +205,11 @@ impl App {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        if let Err(error) = self.save_index().await {
+            tracing::warn!(
+                "the index was not saved, so the next start reads all hashes: {error:#}"
+            );
+        }
         self.sandbox.shutdown().await;
         self.store.close().await;
     }
@@ -205,6 +218,9 @@ impl App {
 /// Keeps the index at the banks' heels until the stop.
 async fn follow_banks(app: App) {
     let pause = Duration::from_millis(app.config.banks.poll_milliseconds);
+    if let Err(error) = app.matcher.load(&app.store, &app.metrics).await {
+        tracing::warn!("the saved index is not used, and all hashes are read instead: {error:#}");
+    }
     loop {
         if let Err(error) = app.matcher.catch_up(&app.store, &app.metrics).await {
             tracing::error!("the index cannot follow the banks: {error:#}");
@@ -216,15 +232,22 @@ async fn follow_banks(app: App) {
     }
 }
 
-/// Keeps lookups fast while lists grow, until the stop.
+/// Keeps lookups fast and a snapshot at hand while lists grow, until the stop.
 async fn compact_index(app: App) {
     loop {
         let compacted = tokio::select! {
             () = app.stop.cancelled() => return,
             compacted = app.matcher.compact(&app.metrics) => compacted,
         };
-        if let Err(error) = compacted {
+        let has_compacted = compacted.unwrap_or_else(|error| {
             tracing::error!("the index stays slower than it could be: {error:#}");
+            false
+        });
+        if has_compacted
+            && app.matcher.is_save_due().await
+            && let Err(error) = app.save_index().await
+        {
+            tracing::warn!("the index was not saved: {error:#}");
         }
     }
 }

@@ -122,6 +122,7 @@ pub struct Banks {
     pub max_import_bytes: u64,
     pub poll_milliseconds: u64,
     pub max_lag_seconds: u64,
+    pub snapshot_minutes: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

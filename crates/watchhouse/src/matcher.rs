@@ -7,9 +7,14 @@
 //! What is new is found at once, by comparing with all of it; `compact` sorts it in among the rest beside
 //! the lookups and the changes.
 //!
+//! What it knows is saved on disk now and then, see `snapshot`, so that a start need not read every hash.
+//!
 //! It MUST NOT pass for ready when it has not kept up: what was listed meanwhile would be waved through.
 
+mod snapshot;
+
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
@@ -20,10 +25,13 @@ use watchhouse_match::{
     BankId as BankNumber, BankSettings, EntryId, Hash, Hit, Index, PdqHash, Refused,
 };
 
+use crate::clock::Timestamp;
+use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::store::banks::Bank;
 use crate::store::hashes::IndexedHash;
+use snapshot::{Mark, Snapshots};
 
 /// Hashes put into the index while lookups wait: a fraction of a millisecond.
 const STRIDE: usize = 1_024;
@@ -42,6 +50,22 @@ pub struct Matcher {
     max_lag: Duration,
     /// Wakes whoever compacts.
     changed: Notify,
+    snapshots: Arc<Snapshots>,
+    /// No more often than this is the index saved while it runs; never if this is zero.
+    save_pause: Duration,
+    /// Whoever saves holds it.
+    saved: tokio::sync::Mutex<Saved>,
+    /// Whether it took every hash. One that is refused is to be read again by the next start, whose
+    /// version may know it.
+    is_complete: AtomicBool,
+}
+
+/// What is on disk.
+#[derive(Default)]
+struct Saved {
+    mark: Option<Mark>,
+    /// When it was saved, or loaded, by this process.
+    at: Option<Instant>,
 }
 
 /// Why lookups may miss what is listed.
@@ -64,14 +88,19 @@ pub struct Found {
 }
 
 impl Matcher {
-    /// An empty index, which is not ready. Once it was, it is for `max_lag` after it last caught up.
-    pub fn new(max_lag: Duration) -> Matcher {
+    /// An empty index, which is not ready. Once it was, it is for `banks.max_lag_seconds` after it last
+    /// caught up.
+    pub fn new(config: &Config) -> Matcher {
         Matcher {
             index: Arc::default(),
             seen: Arc::default(),
             fresh_at: Mutex::default(),
-            max_lag,
+            max_lag: Duration::from_secs(config.banks.max_lag_seconds),
             changed: Notify::new(),
+            snapshots: Arc::new(Snapshots::new(&config.data_dir)),
+            save_pause: Duration::from_secs(config.banks.snapshot_minutes * 60),
+            saved: tokio::sync::Mutex::default(),
+            is_complete: AtomicBool::new(true),
         }
     }
 
@@ -109,14 +138,13 @@ impl Matcher {
                 let n_refused;
                 (seen, n_refused) = self.change(seen, |index| insert(index, hashes)).await?;
                 metrics.unindexed_hashes.inc_by(n_refused);
+                self.is_complete
+                    .fetch_and(n_refused == 0, Ordering::Relaxed);
             }
             drop(added);
             let size;
-            (seen, size) = self
-                .change(seen, |index| (index.len(), index.memory_bytes()))
-                .await?;
-            metrics.index_hashes.set(size.0 as u64);
-            metrics.index_bytes.set(size.1 as u64);
+            (seen, size) = self.change(seen, |index| size_of(index)).await?;
+            size.show(metrics);
             *seen = until;
             self.changed.notify_one();
         }
@@ -125,9 +153,11 @@ impl Matcher {
     }
 
     /// Waits for changes of the index, and then does what makes lookups faster and memory less: seconds
-    /// of work for millions of hashes, during which lookups and changes go on. One task calls this.
-    pub async fn compact(&self, metrics: &Metrics) -> anyhow::Result<()> {
+    /// of work for millions of hashes, during which lookups and changes go on. Answers whether there was
+    /// anything to do. One task calls this.
+    pub async fn compact(&self, metrics: &Metrics) -> anyhow::Result<bool> {
         self.changed.notified().await;
+        let mut has_compacted = false;
         loop {
             let index = Arc::clone(&self.index);
             let compacted = tokio::task::spawn_blocking(move || {
@@ -139,11 +169,103 @@ impl Matcher {
                 Some(lock().memory_bytes())
             });
             let Some(memory_bytes) = compacted.await.context("compacting the index")? else {
-                return Ok(());
+                return Ok(has_compacted);
             };
+            has_compacted = true;
             metrics.index_compactions.inc();
             metrics.index_bytes.set(memory_bytes as u64);
         }
+    }
+
+    /// Takes the index from disk, if it was saved for this database and nothing is known yet. Follows with
+    /// `catch_up`.
+    pub async fn load(&self, store: &Store, metrics: &Metrics) -> anyhow::Result<()> {
+        let mut saved = self.saved.lock().await;
+        let mut seen = Arc::clone(&self.seen).lock_owned().await;
+        if self.save_pause.is_zero() || *seen > 0 {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let Some((mark, file)) = self.snapshots.open()? else {
+            return Ok(());
+        };
+        let mut tx = store.read().await?;
+        anyhow::ensure!(
+            mark.is_known(&mut tx).await?,
+            "it was saved for another database, or for this one at another time"
+        );
+        drop(tx);
+        let saved_at = file.metadata()?.modified()?;
+        let loaded = tokio::task::spawn_blocking(|| Snapshots::read(file));
+        let loaded = loaded.await.context("loading it")??;
+        let size;
+        (seen, size) = self
+            .change(seen, |index| {
+                *index = loaded;
+                size_of(index)
+            })
+            .await?;
+        *seen = mark.number;
+        *saved = Saved {
+            mark: Some(mark),
+            at: Some(began),
+        };
+        size.show(metrics);
+        let seconds = began.elapsed().as_secs_f64();
+        metrics.index_load_seconds.set(seconds);
+        let since_1970 = saved_at.duration_since(std::time::UNIX_EPOCH);
+        let since_1970 = since_1970.map_or(0, |time| time.as_secs());
+        metrics.index_snapshot_time.set(since_1970);
+        let n_hashes = size.n_hashes;
+        tracing::info!("loaded the saved index of {n_hashes} hashes in {seconds:.3} s");
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// Whether saving is worth while: not if it was done a moment ago.
+    pub async fn is_save_due(&self) -> bool {
+        let at = self.saved.lock().await.at;
+        !self.save_pause.is_zero() && at.is_none_or(|at| at.elapsed() >= self.save_pause)
+    }
+
+    /// Saves the index on disk, if it knows anything that the last snapshot does not. Lookups and changes
+    /// go on. The token names the snapshot, and no other ever.
+    pub async fn save(
+        &self,
+        store: &Store,
+        metrics: &Metrics,
+        token: [u8; 16],
+        now: Timestamp,
+    ) -> anyhow::Result<()> {
+        let mut saved = self.saved.lock().await;
+        let seen = Arc::clone(&self.seen).lock_owned().await;
+        let number = *seen;
+        let is_new = saved.mark.is_none_or(|mark| mark.number != number);
+        let is_complete = self.is_complete.load(Ordering::Relaxed);
+        if self.save_pause.is_zero() || number == 0 || !is_new || !is_complete {
+            return Ok(());
+        }
+        let mark = Mark { token, number };
+        let (index, snapshots) = (Arc::clone(&self.index), Arc::clone(&self.snapshots));
+        let written = tokio::task::spawn_blocking(move || {
+            let index = index.read().expect("no holder of this lock panics");
+            let snapshot = index.snapshot();
+            drop(index);
+            drop(seen);
+            snapshots.write(mark, &snapshot)
+        });
+        let written = written.await.context("saving the index")??;
+        mark.announce(store).await?;
+        self.snapshots.put(&written)?;
+        let before = saved.mark.replace(mark);
+        saved.at = Some(Instant::now());
+        metrics
+            .index_snapshot_time
+            .set(now.as_second().max(0).cast_unsigned());
+        if let Some(before) = before {
+            before.withdraw(store).await?;
+        }
+        Ok(())
     }
 
     /// Changes the index, on a thread that lookups may keep waiting. The turn goes along: when a caller
@@ -211,6 +333,27 @@ impl Matcher {
                 met(queries[picture], hit);
             }
         }
+    }
+}
+
+/// How large the index is.
+#[derive(Clone, Copy)]
+struct Size {
+    n_hashes: usize,
+    n_bytes: usize,
+}
+
+fn size_of(index: &Index) -> Size {
+    Size {
+        n_hashes: index.len(),
+        n_bytes: index.memory_bytes(),
+    }
+}
+
+impl Size {
+    fn show(self, metrics: &Metrics) {
+        metrics.index_hashes.set(self.n_hashes as u64);
+        metrics.index_bytes.set(self.n_bytes as u64);
     }
 }
 

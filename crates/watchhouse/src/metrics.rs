@@ -49,6 +49,8 @@ pub struct Metrics {
     pub index_hashes: Gauge<u64, AtomicU64>,
     pub index_bytes: Gauge<u64, AtomicU64>,
     pub index_compactions: Counter,
+    pub index_snapshot_time: Gauge<u64, AtomicU64>,
+    pub index_load_seconds: Gauge<f64, AtomicU64>,
     pub open_cases: Gauge<u64, AtomicU64>,
     pub overdue_cases: Gauge<u64, AtomicU64>,
     pub waiting_jobs: Gauge<u64, AtomicU64>,
@@ -76,6 +78,8 @@ impl Metrics {
             index_hashes: Gauge::default(),
             index_bytes: Gauge::default(),
             index_compactions: Counter::default(),
+            index_snapshot_time: Gauge::default(),
+            index_load_seconds: Gauge::default(),
             open_cases: Gauge::default(),
             overdue_cases: Gauge::default(),
             waiting_jobs: Gauge::default(),
@@ -141,6 +145,18 @@ impl Metrics {
             "index_compactions",
             "Times that new hashes were sorted in among the others",
             self.index_compactions.clone(),
+        );
+        r.register_with_unit(
+            "index_snapshot_time",
+            "When the index was last saved, since 1970; 0 if there is no snapshot",
+            Unit::Seconds,
+            self.index_snapshot_time.clone(),
+        );
+        r.register_with_unit(
+            "index_load",
+            "How long the start took to load the saved index; 0 if it read the database instead",
+            Unit::Seconds,
+            self.index_load_seconds.clone(),
         );
         r.register(
             "open_cases",

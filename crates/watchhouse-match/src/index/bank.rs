@@ -3,6 +3,10 @@
 //! Rows hold a bank's slot, a small number, so that changing a bank touches no row.
 
 use std::collections::BTreeMap;
+use std::io;
+
+use super::Index;
+use super::stream::{LoadError, Plain, Sink, Source};
 
 /// The caller's name for a bank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,11 +25,41 @@ pub struct BankSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(u16);
 
+/// Banks with thresholds alike, whose hashes lie together: how far a lookup must reach decides what it
+/// costs, and a narrow bank's hashes must not be searched as far as a wide one's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Class(u32);
+
 /// What a scan needs to know about the bank of a row.
 #[derive(Clone, Copy)]
 pub(crate) struct Bank {
     pub(super) id: BankId,
     pub(super) settings: BankSettings,
+}
+
+impl Slot {
+    /// There MUST be [`Banks::MOST`] places at most.
+    pub(super) fn at(place: usize) -> Slot {
+        Slot(u16::try_from(place).expect("a place is free below the most"))
+    }
+
+    pub(super) fn place(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Class {
+    /// Among 10 million hashes a lookup takes 20 us within 31 bits and less within fewer, and with each
+    /// eight bits more it takes four times as long.
+    const NARROWEST: u32 = 31 / 8;
+
+    pub(super) fn all() -> impl Iterator<Item = Class> {
+        (Class::NARROWEST..=Index::WIDEST_THRESHOLD / 8).map(Class)
+    }
+
+    fn of(settings: BankSettings) -> Class {
+        Class((settings.threshold / 8).max(Class::NARROWEST))
+    }
 }
 
 #[derive(Clone, Default)]
@@ -43,7 +77,7 @@ impl Banks {
     pub(super) fn set(&mut self, id: BankId, settings: BankSettings) -> bool {
         let bank = Some(Bank { id, settings });
         if let Some(slot) = self.slot(id) {
-            self.by_slot[usize::from(slot.0)] = bank;
+            self.by_slot[slot.place()] = bank;
             return true;
         }
         if self.slots.len() == Banks::MOST {
@@ -57,15 +91,14 @@ impl Banks {
             self.by_slot.len() - 1
         };
         self.by_slot[place] = bank;
-        let slot = u16::try_from(place).expect("a place is free below the most");
-        self.slots.insert(id, Slot(slot));
+        self.slots.insert(id, Slot::at(place));
         true
     }
 
     /// The bank's rows MUST be gone already: its slot will be another bank's.
     pub(super) fn remove(&mut self, id: BankId) {
         if let Some(slot) = self.slots.remove(&id) {
-            self.by_slot[usize::from(slot.0)] = None;
+            self.by_slot[slot.place()] = None;
         }
     }
 
@@ -75,28 +108,77 @@ impl Banks {
 
     pub(super) fn settings(&self, id: BankId) -> Option<BankSettings> {
         let slot = self.slot(id)?;
-        self.by_slot[usize::from(slot.0)].map(|bank| bank.settings)
+        self.by_slot[slot.place()].map(|bank| bank.settings)
     }
 
     /// The bank at a slot, if it is enabled.
     pub(super) fn enabled(&self, slot: Slot) -> Option<&Bank> {
-        let bank = self.by_slot[usize::from(slot.0)].as_ref()?;
+        let bank = self.by_slot[slot.place()].as_ref()?;
         bank.settings.is_enabled.then_some(bank)
     }
 
-    /// The widest threshold of any enabled bank; None if no bank is enabled.
-    pub(super) fn widest_threshold(&self) -> Option<u32> {
-        let enabled = self
-            .by_slot
-            .iter()
-            .flatten()
-            .filter(|bank| bank.settings.is_enabled);
-        enabled.map(|bank| bank.settings.threshold).max()
+    pub(super) fn has(&self, slot: Slot) -> bool {
+        self.by_slot.get(slot.place()).is_some_and(Option::is_some)
+    }
+
+    pub(super) fn save(&self, to: &mut Sink<'_>) -> io::Result<()> {
+        to.put(self.by_slot.len() as u32)?;
+        for bank in &self.by_slot {
+            to.put(bank.map_or(0, |bank| bank.id.0))?;
+            to.put(bank.map_or(0, |bank| bank.settings.threshold))?;
+            to.put(bank.map_or(0, |bank| 1 + u8::from(bank.settings.is_enabled)))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn load(from: &mut Source<'_>) -> Result<Banks, LoadError> {
+        let mut banks = Banks::default();
+        let n_slots: u32 = from.take()?;
+        for place in 0..n_slots as usize {
+            let (id, threshold) = (BankId(from.take()?), from.take()?);
+            let is_enabled = match from.take::<u8, 1>()? {
+                0 => {
+                    banks.by_slot.push(None);
+                    continue;
+                }
+                enabled => enabled == 2,
+            };
+            let is_new = !banks.slots.contains_key(&id);
+            if place >= Banks::MOST || threshold > Index::WIDEST_THRESHOLD || !is_new {
+                return Err(LoadError::Contradictory("banks"));
+            }
+            let settings = BankSettings {
+                threshold,
+                is_enabled,
+            };
+            banks.by_slot.push(Some(Bank { id, settings }));
+            banks.slots.insert(id, Slot::at(place));
+        }
+        Ok(banks)
+    }
+
+    /// The class of each slot's bank.
+    pub(super) fn classes(&self) -> Vec<Class> {
+        let class =
+            |bank: &Option<Bank>| bank.map_or(Class(Class::NARROWEST), |b| Class::of(b.settings));
+        self.by_slot.iter().map(class).collect()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         // A B-tree node is at least half full, hence twice the size of its pairs.
         self.by_slot.capacity() * size_of::<Option<Bank>>()
             + self.slots.len() * 2 * size_of::<(BankId, Slot)>()
+    }
+}
+
+impl Plain<2> for Slot {
+    #[inline]
+    fn to_bytes(self) -> [u8; 2] {
+        self.0.to_le_bytes()
+    }
+
+    #[inline]
+    fn from_bytes(bytes: [u8; 2]) -> Slot {
+        Slot(u16::from_le_bytes(bytes))
     }
 }

@@ -3,7 +3,10 @@
 //! The first 128 bits lie apart from the others, a word to a column: they alone refuse nearly every
 //! row, so a sweep reads half the memory, and a register holds the same word of several rows.
 
+use std::io;
+
 use super::rows::push_tight;
+use super::stream::{LoadError, Sink, Source};
 use crate::arch;
 use crate::hash::PdqHash;
 
@@ -35,21 +38,6 @@ impl PdqColumns {
         push_tight(&mut self.heads[0], a);
         push_tight(&mut self.heads[1], b);
         push_tight(&mut self.tails, [c, d]);
-    }
-
-    pub(super) fn swap_remove(&mut self, row: usize) {
-        for column in &mut self.heads {
-            column.swap_remove(row);
-        }
-        self.tails.swap_remove(row);
-    }
-
-    /// Gives back what a large removal left over.
-    pub(super) fn shrink(&mut self) {
-        for column in &mut self.heads {
-            column.shrink_to_fit();
-        }
-        self.tails.shrink_to_fit();
     }
 
     /// Calls `near` with query index, row and distance wherever the distance is `within` or less,
@@ -127,6 +115,19 @@ impl PdqColumns {
             + (self.heads[1][row] ^ b).count_ones()
             + (self.tails[row][0] ^ c).count_ones()
             + (self.tails[row][1] ^ d).count_ones()
+    }
+
+    pub(super) fn save(&self, to: &mut Sink<'_>) -> io::Result<()> {
+        to.put_all(&self.heads[0])?;
+        to.put_all(&self.heads[1])?;
+        to.put_all(&self.tails)
+    }
+
+    pub(super) fn load(from: &mut Source<'_>, n_rows: usize) -> Result<PdqColumns, LoadError> {
+        Ok(PdqColumns {
+            heads: [from.take_all(n_rows)?, from.take_all(n_rows)?],
+            tails: from.take_all(n_rows)?,
+        })
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::EntryId;
+use super::bank::{Banks, Class};
 use super::columns::PdqColumns;
 use super::part::{Body, Part};
 use super::pdq::PdqTable;
@@ -38,6 +39,9 @@ const ONE_REMOVED_IN: usize = 4;
 #[must_use = "run it"]
 pub struct Compaction {
     parts: Vec<Part>,
+    /// Of each slot's bank when it began. A bank that changed meanwhile lies with the wrong ones until
+    /// the next compaction, and is searched as far as it must be all the same.
+    classes: Vec<Class>,
     bounds: Bounds,
 }
 
@@ -66,33 +70,56 @@ impl Default for Bounds {
 
 impl PdqTable {
     /// What is worth doing now, if anything.
-    pub(super) fn compaction(&mut self, bounds: Bounds) -> Option<Compaction> {
-        if self.rows.len() >= bounds.fresh {
-            let rows = std::mem::take(&mut self.rows);
-            let columns = std::mem::take(&mut self.columns);
-            self.parts.push(Part::of_rows(rows, columns));
+    pub(super) fn compaction(&mut self, bounds: Bounds, banks: &Banks) -> Option<Compaction> {
+        if self.n_new() >= bounds.fresh {
+            self.seal();
         }
         self.parts.sort_by_key(Part::len);
 
-        let (mut n_smaller, mut n_merged) = (0, 0);
-        for (part_idx, part) in self.parts.iter().enumerate() {
-            let is_full = part.len() > bounds.part / 2;
-            if part_idx > 0 && !is_full && part.len() <= GROWTH * n_smaller {
-                n_merged = part_idx + 1;
+        let classes = banks.classes();
+        let class_of = |part: &Part| part.class(&classes);
+        let mut chosen: Vec<bool> = self
+            .parts
+            .iter()
+            .map(|part| {
+                let is_hollow = part.removed().len() > part.n_rows() / ONE_REMOVED_IN;
+                let wants_ring = part.len() >= bounds.ring && !part.has_ring();
+                // Rows of several classes go to several parts.
+                is_hollow || wants_ring || !part.is_ascending() || class_of(part).is_none()
+            })
+            .collect();
+        for class in Class::all() {
+            let same = self.parts.iter().enumerate();
+            let same = same.filter(|(_, part)| class_of(part) == Some(class));
+            let same: Vec<(usize, &Part)> = same.collect();
+            let (mut n_smaller, mut n_merged) = (0, 0);
+            for (nth, (_, part)) in same.iter().enumerate() {
+                let is_full = part.len() > bounds.part / 2;
+                if nth > 0 && !is_full && part.len() <= GROWTH * n_smaller {
+                    n_merged = nth + 1;
+                }
+                n_smaller += part.len();
             }
-            n_smaller += part.len();
+            for (part_idx, _) in &same[..n_merged] {
+                chosen[*part_idx] = true;
+            }
         }
-        let parts = self.parts.iter().enumerate().filter(|(part_idx, part)| {
-            let is_hollow = part.removed().len() > part.n_rows() / ONE_REMOVED_IN;
-            *part_idx < n_merged || is_hollow || !part.is_ascending()
-        });
-        let parts: Vec<Part> = parts.map(|(_, part)| part.clone()).collect();
-        (!parts.is_empty()).then_some(Compaction { parts, bounds })
+        let parts = self
+            .parts
+            .iter()
+            .zip(chosen)
+            .filter(|(_, is_chosen)| *is_chosen);
+        let parts: Vec<Part> = parts.map(|(part, _)| part.clone()).collect();
+        (!parts.is_empty()).then_some(Compaction {
+            parts,
+            classes,
+            bounds,
+        })
     }
 
     /// Puts a compaction's result in the place of what it was made from. Does nothing if another one
     /// has done that already.
-    pub(super) fn install(&mut self, compacted: Compacted) -> Superseded {
+    pub(super) fn install(&mut self, compacted: Compacted, banks: &Banks) -> Superseded {
         let Compacted { from, mut to } = compacted;
         let position = |body: &Arc<Body>| {
             let same = |part: &Part| Arc::ptr_eq(part.body(), body);
@@ -105,13 +132,16 @@ impl PdqTable {
         for (part, &position) in from.iter().zip(&positions) {
             for row in self.parts[position].removed().since(part.removed()) {
                 let entry = part.body().owners().entry(row);
-                let was_listed = to.iter_mut().any(|part| part.remove(entry));
+                let was_listed = to.iter_mut().any(|part| part.remove(entry, banks));
                 assert!(was_listed, "a compaction takes along every listed row");
             }
         }
         positions.sort_unstable();
         for position in positions.into_iter().rev() {
             self.parts.remove(position);
+        }
+        for part in &mut to {
+            part.follow(banks);
         }
         self.parts.append(&mut to);
         Superseded { _parts: from }
@@ -122,24 +152,38 @@ impl Compaction {
     /// Does the work: some tenths of a microsecond a hash, on one thread and with no lock held.
     /// Meanwhile, what is compacted takes twice its memory and some 30 bytes a hash.
     pub fn run(self) -> Compacted {
+        let to = Class::all()
+            .flat_map(|class| self.of_class(class))
+            .collect();
+        Compacted {
+            to,
+            from: self.parts,
+        }
+    }
+
+    fn of_class(&self, class: Class) -> Vec<Part> {
         let mut rows: Vec<(EntryId, u32, u32)> = Vec::new();
         for (part_idx, part) in self.parts.iter().enumerate() {
+            let only = part.class(&self.classes);
+            if only.is_some_and(|only| only != class) {
+                continue;
+            }
             let owners = part.body().owners();
-            rows.reserve_exact(part.len());
-            rows.extend(
-                part.listed()
-                    .map(|row| (owners.entry(row), part_idx as u32, row as u32)),
-            );
+            if only.is_some() {
+                rows.reserve_exact(part.len());
+            }
+            let listed = part.listed();
+            let listed = listed
+                .filter(|row| only.is_some() || self.classes[owners.slot(*row).place()] == class);
+            rows.extend(listed.map(|row| (owners.entry(row), part_idx as u32, row as u32)));
         }
         // This sort takes advantage of what is sorted already, and most is.
         rows.sort_by_key(|(entry, ..)| *entry);
         let n_parts = rows.len().div_ceil(self.bounds.part);
         let n_rows_of_part = rows.len().div_ceil(n_parts.max(1)).max(1);
-        let to = rows.chunks(n_rows_of_part).map(|rows| self.merged(rows));
-        Compacted {
-            to: to.collect(),
-            from: self.parts,
-        }
+        rows.chunks(n_rows_of_part)
+            .map(|rows| self.merged(rows))
+            .collect()
     }
 
     fn merged(&self, rows: &[(EntryId, u32, u32)]) -> Part {

@@ -1,9 +1,12 @@
 //! Digests: found by equality.
 
+use std::io;
+
 use hashbrown::HashTable;
 
 use super::bank::{Banks, Slot};
-use super::rows::{Rows, push_tight, spread};
+use super::rows::{Owners, Rows, push_tight, spread};
+use super::stream::{LoadError, Sink, Source};
 use super::table::Table;
 use super::{EntryId, Hit};
 use crate::hash::HashKind;
@@ -27,12 +30,8 @@ impl<const N: usize> Default for DigestTable<N> {
     }
 }
 
-impl<const N: usize> Table<[u8; N]> for DigestTable<N> {
-    fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    fn insert(&mut self, entry: EntryId, slot: Slot, digest: &[u8; N]) {
+impl<const N: usize> DigestTable<N> {
+    fn add(&mut self, entry: EntryId, slot: Slot, digest: &[u8; N]) {
         let row = self.rows.len() as u32;
         self.rows.push(entry, slot);
         push_tight(&mut self.digests, *digest);
@@ -43,7 +42,7 @@ impl<const N: usize> Table<[u8; N]> for DigestTable<N> {
             });
     }
 
-    fn remove(&mut self, entry: EntryId) -> bool {
+    fn forget(&mut self, entry: EntryId) -> bool {
         let Some(row) = self.rows.remove(entry) else {
             return false;
         };
@@ -63,11 +62,25 @@ impl<const N: usize> Table<[u8; N]> for DigestTable<N> {
         self.digests.swap_remove(row);
         true
     }
+}
+
+impl<const N: usize> Table<[u8; N]> for DigestTable<N> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn insert(&mut self, entry: EntryId, slot: Slot, digest: &[u8; N], _: &Banks) {
+        self.add(entry, slot, digest);
+    }
+
+    fn remove(&mut self, entry: EntryId, _: &Banks) -> bool {
+        self.forget(entry)
+    }
 
     fn remove_slot(&mut self, slot: Slot) -> usize {
         let entries = self.rows.entries_of(slot);
         for entry in &entries {
-            self.remove(*entry);
+            self.forget(*entry);
         }
         self.rows.shrink();
         self.digests.shrink_to_fit();
@@ -93,6 +106,30 @@ impl<const N: usize> Table<[u8; N]> for DigestTable<N> {
                 });
             }
         }
+    }
+
+    fn copied(&self) -> DigestTable<N> {
+        self.clone()
+    }
+
+    fn save(&self, to: &mut Sink<'_>) -> io::Result<()> {
+        to.put(self.rows.len() as u32)?;
+        self.rows.owners().save(to)?;
+        to.put_all(&self.digests)
+    }
+
+    fn load(from: &mut Source<'_>, banks: &Banks) -> Result<DigestTable<N>, LoadError> {
+        let n_rows = from.take::<u32, 4>()? as usize;
+        let owners = Owners::load(from, n_rows, banks)?;
+        let digests: Vec<[u8; N]> = from.take_all(n_rows)?;
+        let mut table = DigestTable {
+            by_digest: HashTable::with_capacity(n_rows),
+            ..DigestTable::default()
+        };
+        for (row, digest) in digests.iter().enumerate() {
+            table.add(owners.entry(row), owners.slot(row), digest);
+        }
+        Ok(table)
     }
 
     fn memory_bytes(&self) -> usize {

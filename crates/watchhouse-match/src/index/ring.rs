@@ -14,7 +14,10 @@
 //! and Fleet 2012); the second refuses 99 of 100 rows there before their hashes are read (the
 //! pigeonring principle: Qin and Xiao 2018), so that places may be as full as they are.
 
+use std::io;
+
 use super::columns::PdqColumns;
+use super::stream::{LoadError, Plain, Sink, Source};
 use super::walk::PARTS;
 use crate::arch;
 
@@ -70,6 +73,22 @@ impl Ring {
     #[inline(always)]
     pub(super) fn table(&self, part: usize) -> &Table {
         &self.tables[part]
+    }
+
+    pub(super) fn save(&self, to: &mut Sink<'_>) -> io::Result<()> {
+        for table in &self.tables {
+            to.put_all(&table.starts[..])?;
+            to.put_all(&table.afters[..table.rows.len()])?;
+            to.put_all(&table.rows)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn load(from: &mut Source<'_>, n_rows: usize) -> Result<Ring, LoadError> {
+        let tables = (0..PARTS).map(|_| Table::load(from, n_rows));
+        Ok(Ring {
+            tables: tables.collect::<Result<_, _>>()?,
+        })
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -130,6 +149,23 @@ impl Table {
         }
     }
 
+    fn load(from: &mut Source<'_>, n_rows: usize) -> Result<Table, LoadError> {
+        let starts: Vec<u32> = from.take_all(PLACES + 1)?;
+        let mut afters = from.take_all_and(n_rows, LINE)?;
+        afters.resize(n_rows + LINE, 0);
+        let rows: Vec<RowNumber> = from.take_all(n_rows)?;
+        let is_whole = starts[0] == 0 && starts[PLACES] as usize == n_rows;
+        if !is_whole || !starts.is_sorted() || rows.iter().any(|row| row.get() >= n_rows) {
+            return Err(LoadError::Contradictory("tables"));
+        }
+        let starts = starts.into_boxed_slice();
+        Ok(Table {
+            starts: starts.try_into().expect("as many were asked for"),
+            afters,
+            rows,
+        })
+    }
+
     /// From where to where the rows of a place are.
     #[inline(always)]
     pub(super) fn place(&self, own: u16) -> (u32, u32) {
@@ -139,8 +175,7 @@ impl Table {
 
     #[inline(always)]
     pub(super) fn row(&self, at: u32) -> usize {
-        let [a, b, c] = self.rows[at as usize].0;
-        u32::from_le_bytes([a, b, c, 0]) as usize
+        self.rows[at as usize].get()
     }
 
     /// The parts after of the rows from here on, beyond the end of the place if need be.
@@ -171,6 +206,24 @@ impl RowNumber {
     fn new(row: usize) -> RowNumber {
         let [a, b, c, ..] = row.to_le_bytes();
         RowNumber([a, b, c])
+    }
+
+    #[inline(always)]
+    fn get(self) -> usize {
+        let [a, b, c] = self.0;
+        u32::from_le_bytes([a, b, c, 0]) as usize
+    }
+}
+
+impl Plain<3> for RowNumber {
+    #[inline]
+    fn to_bytes(self) -> [u8; 3] {
+        self.0
+    }
+
+    #[inline]
+    fn from_bytes(bytes: [u8; 3]) -> RowNumber {
+        RowNumber(bytes)
     }
 }
 

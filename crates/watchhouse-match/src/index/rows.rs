@@ -2,10 +2,13 @@
 //!
 //! A table is columns of equal length. Removing swaps the last row into the gap, in every column.
 
+use std::io;
+
 use hashbrown::HashTable;
 
 use super::EntryId;
-use super::bank::Slot;
+use super::bank::{Banks, Slot};
+use super::stream::{LoadError, Sink, Source};
 
 /// Which entry and which bank each row belongs to.
 #[derive(Clone, Default)]
@@ -48,13 +51,43 @@ impl Owners {
         push_tight(&mut self.slots, slot);
     }
 
+    /// Whether entries still ascend when this one is appended.
+    pub(super) fn are_below(&self, entry: EntryId) -> bool {
+        self.entries.last().is_none_or(|last| *last < entry)
+    }
+
     /// The row of an entry, if entries ascend.
     pub(super) fn find_ascending(&self, entry: EntryId) -> Option<usize> {
         // New entries are higher than all others, so this is the usual answer.
-        if self.entries.last().is_none_or(|last| *last < entry) {
+        if self.are_below(entry) {
             return None;
         }
         self.entries.binary_search(&entry).ok()
+    }
+
+    pub(super) fn save(&self, to: &mut Sink<'_>) -> io::Result<()> {
+        to.put_all(&self.entries)?;
+        to.put_all(&self.slots)
+    }
+
+    pub(super) fn load(
+        from: &mut Source<'_>,
+        n_rows: usize,
+        banks: &Banks,
+    ) -> Result<Owners, LoadError> {
+        let owners = Owners {
+            entries: from.take_all(n_rows)?,
+            slots: from.take_all(n_rows)?,
+        };
+        if owners.slots.iter().any(|slot| !banks.has(*slot)) {
+            return Err(LoadError::Contradictory("banks"));
+        }
+        Ok(owners)
+    }
+
+    /// Whether each entry is higher than the one before.
+    pub(super) fn ascend(&self) -> bool {
+        self.entries.is_sorted_by(|a, b| a < b)
     }
 
     /// The rows of one bank.
@@ -77,6 +110,22 @@ impl Rows {
         &self.owners
     }
 
+    /// Each entry of the rows that are still listed MUST be there once; the others are not found.
+    pub(super) fn of(owners: Owners, listed: impl Iterator<Item = usize>) -> Rows {
+        let entries = &owners.entries;
+        let mut by_entry = HashTable::with_capacity(owners.len());
+        for row in listed {
+            by_entry.insert_unique(spread(entries[row].0), row as u32, |&row| {
+                spread(entries[row as usize].0)
+            });
+        }
+        Rows {
+            highest: entries.iter().copied().max(),
+            by_entry,
+            owners,
+        }
+    }
+
     /// Appends a row. The entry MUST NOT have one, and there MUST be fewer than `u32::MAX` rows.
     pub(super) fn push(&mut self, entry: EntryId, slot: Slot) {
         let row = self.owners.len() as u32;
@@ -88,11 +137,25 @@ impl Rows {
     }
 
     pub(super) fn find(&self, entry: EntryId) -> Option<usize> {
+        if Some(entry) > self.highest {
+            return None;
+        }
         let entries = &self.owners.entries;
         let row = self
             .by_entry
             .find(spread(entry.0), |&row| entries[row as usize] == entry)?;
         Some(*row as usize)
+    }
+
+    /// Forgets where an entry's row is, so that the entry may have another. The row stays.
+    pub(super) fn forget(&mut self, entry: EntryId) {
+        let entries = &self.owners.entries;
+        let found = self
+            .by_entry
+            .find_entry(spread(entry.0), |&row| entries[row as usize] == entry);
+        if let Ok(found) = found {
+            found.remove();
+        }
     }
 
     /// Removes an entry's row. Answers its number, so that other columns can do the same swap.

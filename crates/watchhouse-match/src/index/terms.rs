@@ -5,12 +5,15 @@
 //! so that a list that is imported costs one building and not one a term.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
 
 use super::bank::{Banks, Slot};
+use super::rows::Owners;
+use super::stream::{LoadError, Sink, Source};
 use super::table::Table;
 use super::{EntryId, Hit};
 use crate::hash::{HashKind, Term};
@@ -100,6 +103,26 @@ impl TermTable {
         found.extend(closest.into_values());
     }
 
+    /// Lists terms in an empty table, all in one part.
+    fn list(&mut self, terms: impl Iterator<Item = (EntryId, Slot, Box<str>)>) {
+        let mut entries = Vec::new();
+        for (entry, slot, term) in terms {
+            self.n_inserted += 1;
+            let insertion = self.n_inserted;
+            entries.push((entry, insertion));
+            let row = Row {
+                insertion,
+                slot,
+                term,
+            };
+            self.rows.insert(entry, row);
+        }
+        self.parts.push(Part {
+            entries,
+            automaton: OnceLock::new(),
+        });
+    }
+
     fn row(&self, (entry, insertion): (EntryId, u64)) -> Option<&Row> {
         self.rows
             .get(&entry)
@@ -123,7 +146,7 @@ impl Table<Term> for TermTable {
         self.rows.len()
     }
 
-    fn insert(&mut self, entry: EntryId, slot: Slot, term: &Term) {
+    fn insert(&mut self, entry: EntryId, slot: Slot, term: &Term, _: &Banks) {
         self.n_inserted += 1;
         let row = Row {
             insertion: self.n_inserted,
@@ -145,7 +168,7 @@ impl Table<Term> for TermTable {
         });
     }
 
-    fn remove(&mut self, entry: EntryId) -> bool {
+    fn remove(&mut self, entry: EntryId, _: &Banks) -> bool {
         self.rows.remove(&entry).is_some()
     }
 
@@ -178,6 +201,45 @@ impl Table<Term> for TermTable {
                 });
             }
         }
+    }
+
+    fn copied(&self) -> TermTable {
+        let mut copy = TermTable::default();
+        copy.list(
+            self.rows
+                .iter()
+                .map(|(entry, row)| (*entry, row.slot, row.term.clone())),
+        );
+        copy
+    }
+
+    fn save(&self, to: &mut Sink<'_>) -> io::Result<()> {
+        let mut owners = Owners::with_capacity(self.rows.len());
+        for (entry, row) in &self.rows {
+            owners.push(*entry, row.slot);
+        }
+        to.put(self.rows.len() as u32)?;
+        owners.save(to)?;
+        for row in self.rows.values() {
+            to.put(row.term.len() as u32)?;
+            to.put_all(row.term.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn load(from: &mut Source<'_>, banks: &Banks) -> Result<TermTable, LoadError> {
+        let n_rows = from.take::<u32, 4>()? as usize;
+        let owners = Owners::load(from, n_rows, banks)?;
+        let mut terms = Vec::with_capacity(n_rows);
+        for row in 0..n_rows {
+            let n_bytes = from.take::<u32, 4>()? as usize;
+            let bytes: Vec<u8> = from.take_all(n_bytes)?;
+            let term = String::from_utf8(bytes).map_err(|_| LoadError::Contradictory("terms"))?;
+            terms.push((owners.entry(row), owners.slot(row), term.into_boxed_str()));
+        }
+        let mut table = TermTable::default();
+        table.list(terms.into_iter());
+        Ok(table)
     }
 
     fn memory_bytes(&self) -> usize {

@@ -1,4 +1,4 @@
-//! What this installation is: a few named values, each written once.
+//! What this installation is and has: a few named values.
 
 use crate::store::db::args;
 use crate::store::{Result, Tx};
@@ -8,6 +8,7 @@ const PUT: &str = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (n
 const REPLACE: &str = "
     INSERT INTO meta (name, value) VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+const DELETE: &str = "DELETE FROM meta WHERE name = $1";
 
 impl Tx {
     pub async fn meta(&mut self, name: &str) -> Result<Option<Vec<u8>>> {
@@ -22,6 +23,11 @@ impl Tx {
 
     pub async fn replace_meta(&mut self, name: &str, value: &[u8]) -> Result<()> {
         self.execute(REPLACE, args![name, value]).await?;
+        Ok(())
+    }
+
+    pub async fn delete_meta(&mut self, name: &str) -> Result<()> {
+        self.execute(DELETE, args![name]).await?;
         Ok(())
     }
 }

@@ -53,6 +53,7 @@ mod rules;
 mod sandbox;
 mod scan;
 mod serve;
+mod snapshot;
 mod spine;
 mod tidy;
 mod webhooks;
