@@ -9,6 +9,7 @@
 //! * [`Digests`] are the cryptographic hashes of its bytes.
 //! * [`find_urls`] finds the web addresses in a text, and [`Index::find_terms`] the listed terms.
 //! * [`enum@Hash`] is one hash of either sort, parsed and printed.
+//! * [`Vpdq`] is the hash of a video: those of its frames.
 //! * [`Index`] finds the listed hashes that a hash meets.
 
 pub mod address;
@@ -21,6 +22,8 @@ pub mod inspect;
 pub mod pdq;
 pub mod picture;
 pub mod text;
+pub mod video;
+pub mod vpdq;
 
 #[cfg(test)]
 mod tests;
@@ -38,3 +41,5 @@ pub use index::{
 pub use inspect::{Frame, Inspection, inspect};
 pub use pdq::{Family, Pdq, Spectrum, Transform, pdq};
 pub use picture::{Channels, Picture};
+pub use video::Container;
+pub use vpdq::{Sampling, Share, Shares, VideoFrame, Vpdq};

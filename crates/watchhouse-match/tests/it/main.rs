@@ -11,3 +11,5 @@ mod make;
 mod reference;
 mod text;
 mod url;
+mod video;
+mod vpdq;
