@@ -15,7 +15,8 @@ pub(crate) use memory::{column_of, prefetch};
 
 use crate::hash::PdqHash;
 use crate::index::{PdqColumns, Walk};
-use crate::pdq::{Block64, Column, LANES, LumaRows, shrink, transposed};
+use crate::pdq::{Block64, Column, LANES, Luma, Shrink, transposed};
+use crate::picture::Row;
 
 /// Rows and their distances.
 type Found = Vec<(usize, u32)>;
@@ -26,7 +27,8 @@ type Near<'a> = &'a mut dyn FnMut(usize, usize, u32);
 pub(crate) struct Kernel {
     sweep: unsafe fn(&PdqColumns, &[PdqHash], u32, Near<'_>),
     walk: unsafe fn(&Walk<'_>, usize) -> Option<Found>,
-    shrink: unsafe fn(&LumaRows<'_>, &mut Block64),
+    push: unsafe fn(&mut Shrink, &Luma, &Row<'_>),
+    finish: unsafe fn(&mut Shrink) -> &Block64,
 }
 
 impl Kernel {
@@ -44,20 +46,23 @@ impl Kernel {
                 .then_some(Kernel {
                     sweep: sweep_avx512,
                     walk: walk_avx512,
-                    shrink: shrink_avx512,
+                    push: push_avx512,
+                    finish: finish_avx512,
                 }),
                 #[cfg(target_arch = "x86_64")]
                 (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt")).then_some(
                     Kernel {
                         sweep: sweep_avx2,
                         walk: walk_avx2,
-                        shrink: shrink_avx2,
+                        push: push_avx2,
+                        finish: finish_avx2,
                     },
                 ),
                 Some(Kernel {
                     sweep: sweep_portable,
                     walk: walk_portable,
-                    shrink: shrink_portable,
+                    push: push_portable,
+                    finish: finish_portable,
                 }),
             ];
             kernels.into_iter().flatten().collect()
@@ -87,10 +92,16 @@ impl Kernel {
         unsafe { (self.walk)(walk, budget) }
     }
 
-    /// See [`shrink`].
-    pub(crate) fn shrink(&self, luma: &LumaRows<'_>, block: &mut Block64) {
+    /// Lets `shrink` take a row. See [`Shrink::push`].
+    pub(crate) fn push(&self, shrink: &mut Shrink, luma: &Luma, row: &Row<'_>) {
         // SAFETY: as for `sweep`.
-        unsafe { (self.shrink)(luma, block) }
+        unsafe { (self.push)(shrink, luma, row) }
+    }
+
+    /// See [`Shrink::finish`].
+    pub(crate) fn finish<'a>(&self, shrink: &'a mut Shrink) -> &'a Block64 {
+        // SAFETY: as for `sweep`.
+        unsafe { (self.finish)(shrink) }
     }
 }
 
@@ -108,8 +119,17 @@ fn walk_avx512(walk: &Walk<'_>, budget: usize) -> Option<Found> {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,popcnt")]
-fn shrink_avx512(luma: &LumaRows<'_>, block: &mut Block64) {
-    shrink(luma, block, |rows| transposed_avx512(rows));
+fn push_avx512(shrink: &mut Shrink, luma: &Luma, row: &Row<'_>) {
+    shrink.push(
+        |values| luma.write(row, values),
+        |rows| transposed_avx512(rows),
+    );
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,popcnt")]
+fn finish_avx512(shrink: &mut Shrink) -> &Block64 {
+    shrink.finish(|rows| transposed_avx512(rows))
 }
 
 /// [`transposed`] in registers; the compiler's own way fetches sample by sample, and PDQ then takes
@@ -149,8 +169,14 @@ fn walk_avx2(walk: &Walk<'_>, budget: usize) -> Option<Found> {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,popcnt")]
-fn shrink_avx2(luma: &LumaRows<'_>, block: &mut Block64) {
-    shrink(luma, block, transposed);
+fn push_avx2(shrink: &mut Shrink, luma: &Luma, row: &Row<'_>) {
+    shrink.push(|values| luma.write(row, values), transposed);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt")]
+fn finish_avx2(shrink: &mut Shrink) -> &Block64 {
+    shrink.finish(transposed)
 }
 
 /// What the compiler takes for granted: SSE2 on x86-64, NEON on AArch64.
@@ -162,6 +188,10 @@ fn walk_portable(walk: &Walk<'_>, budget: usize) -> Option<Found> {
     walk.run(budget)
 }
 
-fn shrink_portable(luma: &LumaRows<'_>, block: &mut Block64) {
-    shrink(luma, block, transposed);
+fn push_portable(shrink: &mut Shrink, luma: &Luma, row: &Row<'_>) {
+    shrink.push(|values| luma.write(row, values), transposed);
+}
+
+fn finish_portable(shrink: &mut Shrink) -> &Block64 {
+    shrink.finish(transposed)
 }

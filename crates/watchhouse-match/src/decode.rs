@@ -21,7 +21,7 @@ mod webp;
 pub use error::{DecodeError, DecodeErrorKind};
 pub use limits::Limits;
 
-use crate::picture::Picture;
+use crate::picture::{Picture, Row};
 
 /// A picture format, told by the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,27 +115,59 @@ impl Canvas {
     }
 }
 
-/// Receives each frame with its index. An animation's first frame may come twice: as programs
-/// show it that do not animate, and as it is composed.
-pub type Visit<'v> = &'v mut dyn FnMut(u32, &Picture<'_>);
+/// Looks at frames while they are decoded, row by row from the top, so that nobody needs to hold a
+/// whole one.
+pub trait Viewer {
+    /// A frame of so many pixels begins. An animation's first frame may come twice: as programs
+    /// show it that do not animate, and as it is composed.
+    fn begin(&mut self, index: u32, width: usize, height: usize);
+
+    /// The next row of that frame.
+    fn row(&mut self, row: Row<'_>);
+
+    /// That was the frame's last row.
+    fn end(&mut self);
+}
+
+/// Looks at nothing: for those who only want to know whether a file can be decoded.
+impl Viewer for () {
+    fn begin(&mut self, _index: u32, _width: usize, _height: usize) {}
+
+    fn row(&mut self, _row: Row<'_>) {}
+
+    fn end(&mut self) {}
+}
+
+/// Shows a frame that is held as a whole.
+fn show(viewer: &mut dyn Viewer, index: u32, picture: &Picture<'_>) {
+    viewer.begin(index, picture.width(), picture.height());
+    for row in picture.rows() {
+        viewer.row(row);
+    }
+    viewer.end();
+}
 
 /// Decodes every frame, as stored: no orientation, no colour management, no blending of a still
 /// picture with a background.
 ///
 /// # Errors
-/// If the file is not whole, breaks a limit, or cannot be understood. Frames that `visit` has seen
-/// by then MUST be thrown away.
-pub fn decode(bytes: &[u8], limits: &Limits, visit: Visit<'_>) -> Result<Canvas, DecodeError> {
+/// If the file is not whole, breaks a limit, or cannot be understood. What `viewer` has seen by
+/// then MUST be thrown away: it may be half a frame.
+pub fn decode(
+    bytes: &[u8],
+    limits: &Limits,
+    viewer: &mut dyn Viewer,
+) -> Result<Canvas, DecodeError> {
     limits.check_bytes(bytes)?;
     let format = Format::sniff(bytes).ok_or_else(error::unsupported_content)?;
     // The decoders are other people's, and a panic of theirs MUST NOT take the process with it.
     // Nothing of theirs outlives the panic, so what they left half done cannot be seen.
     let decoded = catch_unwind(AssertUnwindSafe(|| match format {
-        Format::Jpeg => jpeg::decode(bytes, limits, visit),
-        Format::Png => png::decode(bytes, limits, visit),
-        Format::Gif => gif::decode(bytes, limits, visit),
-        Format::WebP => webp::decode(bytes, limits, visit),
-        Format::Bmp => bmp::decode(bytes, limits, visit),
+        Format::Jpeg => jpeg::decode(bytes, limits, viewer),
+        Format::Png => png::decode(bytes, limits, viewer),
+        Format::Gif => gif::decode(bytes, limits, viewer),
+        Format::WebP => webp::decode(bytes, limits, viewer),
+        Format::Bmp => bmp::decode(bytes, limits, viewer),
     }));
     decoded
         .unwrap_or_else(|_| Err(DecodeErrorKind::Malformed.because("the decoder gave up on it")))

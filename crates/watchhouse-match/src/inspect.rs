@@ -1,8 +1,9 @@
 //! From a file's bytes to the hashes of everything in it that can be seen.
 
-use crate::decode::{self, DecodeError, Format, Limits};
+use crate::decode::{self, DecodeError, Format, Limits, Viewer};
 use crate::hash::PdqHash;
-use crate::pdq::{Family, Pdq, Spectrum};
+use crate::pdq::{Family, Pdq, PdqHasher};
+use crate::picture::Row;
 
 /// What a picture file shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,23 +34,52 @@ pub struct Frame {
 /// # Errors
 /// If not all of it can be decoded within the limits. There is no partial answer.
 pub fn inspect(bytes: &[u8], limits: &Limits) -> Result<Inspection, DecodeError> {
-    let mut frames: Vec<Frame> = Vec::new();
-    let canvas = decode::decode(bytes, limits, &mut |index, picture| {
-        let spectrum = Spectrum::of(picture, Family::Full);
+    let mut hashing = Hashing::default();
+    let canvas = decode::decode(bytes, limits, &mut hashing)?;
+    Ok(Inspection {
+        format: canvas.format,
+        width: canvas.width,
+        height: canvas.height,
+        frames: hashing.frames,
+    })
+}
+
+/// Hashes frames while they are decoded.
+#[derive(Default)]
+struct Hashing {
+    /// The frame that is being decoded, with its index.
+    current: Option<(u32, PdqHasher)>,
+    frames: Vec<Frame>,
+}
+
+impl Viewer for Hashing {
+    fn begin(&mut self, index: u32, width: usize, height: usize) {
+        self.current = Some((index, PdqHasher::new(width, height, Family::Full)));
+    }
+
+    fn row(&mut self, row: Row<'_>) {
+        let (_, hasher) = self
+            .current
+            .as_mut()
+            .expect("a frame begins before its rows");
+        hasher.push(row);
+    }
+
+    fn end(&mut self) {
+        let (index, hasher) = self.current.take().expect("a frame begins before it ends");
+        let spectrum = hasher.finish();
         let pdq = spectrum.pdq();
-        match frames.iter_mut().find(|frame| frame.pdq.hash == pdq.hash) {
+        match self
+            .frames
+            .iter_mut()
+            .find(|frame| frame.pdq.hash == pdq.hash)
+        {
             Some(same) => same.pdq.quality = same.pdq.quality.max(pdq.quality),
-            None => frames.push(Frame {
+            None => self.frames.push(Frame {
                 index,
                 pdq,
                 dihedrals: spectrum.dihedrals(),
             }),
         }
-    })?;
-    Ok(Inspection {
-        format: canvas.format,
-        width: canvas.width,
-        height: canvas.height,
-        frames,
-    })
+    }
 }

@@ -39,7 +39,7 @@ pub use index::{
     Refused, Snapshot, Superseded,
 };
 pub use inspect::{Frame, Inspection, inspect};
-pub use pdq::{Family, Pdq, Spectrum, Transform, pdq};
-pub use picture::{Channels, Picture};
+pub use pdq::{Family, Pdq, PdqHasher, Spectrum, Transform, pdq};
+pub use picture::{Channels, Picture, Row};
 pub use video::Container;
 pub use vpdq::{Sampling, Share, Shares, VideoFrame, Vpdq};

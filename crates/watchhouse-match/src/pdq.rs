@@ -10,19 +10,20 @@
 mod band;
 mod boxes;
 mod dct;
+mod hasher;
 mod luma;
 mod quality;
 mod shrink;
 mod transform;
 
 pub(crate) use band::{Column, LANES, transposed};
-pub(crate) use luma::LumaRows;
+pub use hasher::PdqHasher;
+pub(crate) use luma::Luma;
 #[cfg(test)]
 pub(crate) use luma::luma_rounded_once;
-pub(crate) use shrink::{Block64, shrink};
+pub(crate) use shrink::{Block64, Shrink};
 pub use transform::Transform;
 
-use crate::arch::Kernel;
 use crate::hash::PdqHash;
 use crate::picture::Picture;
 
@@ -44,9 +45,6 @@ pub struct Pdq {
     pub quality: u8,
 }
 
-/// Pictures with a side below this have no hash: the reference answers zeros at quality 0.
-const LEAST_SIDE: usize = 5;
-
 /// Hashes one picture.
 pub fn pdq(picture: &Picture<'_>, family: Family) -> Pdq {
     Spectrum::of(picture, family).pdq()
@@ -63,22 +61,11 @@ pub struct Spectrum {
 
 impl Spectrum {
     pub fn of(picture: &Picture<'_>, family: Family) -> Spectrum {
-        if picture.width() < LEAST_SIDE || picture.height() < LEAST_SIDE {
-            return Spectrum {
-                coefficients: None,
-                quality: 0,
-            };
+        let mut hasher = PdqHasher::new(picture.width(), picture.height(), family);
+        for row in picture.rows() {
+            hasher.push(row);
         }
-        Spectrum::with(Kernel::fastest(), &LumaRows::new(picture, family))
-    }
-
-    pub(crate) fn with(kernel: &Kernel, luma: &LumaRows<'_>) -> Spectrum {
-        let mut block = Box::new([[0.0; shrink::SIDE]; shrink::SIDE]);
-        kernel.shrink(luma, &mut block);
-        Spectrum {
-            coefficients: Some(dct::transform(&block)),
-            quality: quality::quality(&block),
-        }
+        hasher.finish()
     }
 
     pub fn pdq(&self) -> Pdq {

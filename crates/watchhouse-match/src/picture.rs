@@ -1,4 +1,4 @@
-//! Decoded pictures: rows of samples, top row first, borrowed from whoever decoded them.
+//! Decoded pictures and rows of them, borrowed from whoever decoded them. The top row comes first.
 
 /// What the samples of a pixel are, in order. Alpha is carried and never looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,5 +77,29 @@ impl<'a> Picture<'a> {
     pub fn row(&self, y: usize) -> &'a [u8] {
         let row_len = self.width * self.channels.count();
         &self.samples[y * row_len..][..row_len]
+    }
+
+    /// All rows, from the top.
+    pub fn rows(&self) -> impl Iterator<Item = Row<'a>> {
+        (0..self.height).map(|y| Row::Packed(self.channels, self.row(y)))
+    }
+}
+
+/// One row of a picture, as its decoder has it.
+#[derive(Clone, Copy)]
+pub enum Row<'a> {
+    /// Pixel after pixel.
+    Packed(Channels, &'a [u8]),
+    /// The red, the green and the blue of all pixels, equally many of each.
+    Planar([&'a [u8]; 3]),
+}
+
+impl Row<'_> {
+    /// In pixels.
+    pub fn width(&self) -> usize {
+        match self {
+            Row::Packed(channels, samples) => samples.len() / channels.count(),
+            Row::Planar([red, _, _]) => red.len(),
+        }
     }
 }

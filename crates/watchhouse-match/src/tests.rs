@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use crate::arch::Kernel;
 use crate::hash::PdqHash;
 use crate::index::PdqColumns;
-use crate::pdq::{Family, LumaRows, Pdq, Spectrum, Transform, luma_rounded_once, pdq};
-use crate::picture::{Channels, Picture};
+use crate::pdq::{Family, Pdq, PdqHasher, Spectrum, Transform, luma_rounded_once, pdq};
+use crate::picture::{Channels, Picture, Row};
 
 /// A picture with detail at every scale, the same for the same seed.
 fn drawn(width: usize, height: usize, channels: Channels, seed: u64) -> Vec<u8> {
@@ -62,11 +62,35 @@ proptest! {
         let picture = Picture::new(width, height, channels, &samples);
         for family in [Family::Full, Family::Stretch512] {
             let expected = naive::pdq(&picture, family);
-            let luma = LumaRows::new(&picture, family);
             for (nth, kernel) in Kernel::all().iter().enumerate() {
-                let Pdq { hash, quality } = Spectrum::with(kernel, &luma).pdq();
+                let mut hasher = PdqHasher::with(kernel, width, height, family);
+                picture.rows().for_each(|row| hasher.push(row));
+                let Pdq { hash, quality } = hasher.finish().pdq();
                 let found = (hash, i32::from(quality));
                 prop_assert_eq!(found, expected, "kernel {}, the fastest being 0", nth);
+            }
+        }
+    }
+
+    #[test]
+    fn every_kernel_hashes_planes_as_it_hashes_pixels(
+        (width, height) in (5usize..700, 5usize..700),
+        seed in any::<u64>(),
+    ) {
+        let samples = drawn(width, height, Channels::Rgb, seed);
+        let picture = Picture::rgb(width, height, &samples);
+        let planes = [0, 1, 2].map(|channel| -> Vec<u8> {
+            samples.iter().skip(channel).step_by(3).copied().collect()
+        });
+        for family in [Family::Full, Family::Stretch512] {
+            let expected = pdq(&picture, family);
+            for (nth, kernel) in Kernel::all().iter().enumerate() {
+                let mut hasher = PdqHasher::with(kernel, width, height, family);
+                for y in 0..height {
+                    let row = planes.each_ref().map(|plane| &plane[y * width..][..width]);
+                    hasher.push(Row::Planar(row));
+                }
+                prop_assert_eq!(hasher.finish().pdq(), expected, "kernel {}", nth);
             }
         }
     }

@@ -6,8 +6,8 @@ use image::codecs::bmp::BmpDecoder;
 
 use super::error::malformed;
 use super::reader::Reader;
-use super::still::visit_still;
-use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Visit};
+use super::still::show_still;
+use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Viewer};
 
 const BYTES_PER_PIXEL: u64 = 4;
 
@@ -23,11 +23,11 @@ pub(super) fn has_known_header(rest: &[u8]) -> bool {
 pub(super) fn decode(
     bytes: &[u8],
     limits: &Limits,
-    visit: Visit<'_>,
+    viewer: &mut dyn Viewer,
 ) -> Result<Canvas, DecodeError> {
     let canvas = survey(bytes, limits)?;
     limits.check(&canvas, BYTES_PER_PIXEL)?;
-    visit_still(BmpDecoder::new(Cursor::new(bytes))?, visit)?;
+    show_still(BmpDecoder::new(Cursor::new(bytes))?, viewer)?;
     Ok(canvas)
 }
 

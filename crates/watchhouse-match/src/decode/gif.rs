@@ -7,8 +7,8 @@ use image::{AnimationDecoder, ImageDecoder};
 
 use super::error::malformed;
 use super::reader::Reader;
-use super::still::visit_still;
-use super::{Canvas, DecodeError, Format, Limits, Visit};
+use super::still::show_still;
+use super::{Canvas, DecodeError, Format, Limits, Viewer, show};
 use crate::picture::{Channels, Picture};
 
 /// Three RGBA canvases: the one before, the one after, and the frame.
@@ -23,7 +23,7 @@ mod block {
 pub(super) fn decode(
     bytes: &[u8],
     limits: &Limits,
-    visit: Visit<'_>,
+    viewer: &mut dyn Viewer,
 ) -> Result<Canvas, DecodeError> {
     let canvas = survey(bytes, limits)?;
     limits.check(&canvas, BYTES_PER_PIXEL)?;
@@ -35,28 +35,29 @@ pub(super) fn decode(
     };
     // Alone, a picture keeps the palette's colour where it is transparent, as the tools do that
     // made the lists; in an animation what was there before shines through.
-    visit_still(open()?, visit)?;
+    show_still(open()?, viewer)?;
     if canvas.n_frames > 1 {
-        visit_frames(open()?.into_frames(), canvas.n_frames, visit)?;
+        show_frames(open()?.into_frames(), canvas.n_frames, viewer)?;
     }
     Ok(canvas)
 }
 
-/// Visits every composed frame.
+/// Shows every composed frame.
 ///
 /// # Errors
 /// Also if the decoder stops at another number of frames than the survey counted: then one of the
 /// two has misunderstood the file, and a viewer may show what neither of us saw.
-fn visit_frames(
+fn show_frames(
     frames: image::Frames<'_>,
     n_frames: u32,
-    visit: Visit<'_>,
+    viewer: &mut dyn Viewer,
 ) -> Result<(), DecodeError> {
     let mut n_decoded = 0;
     for frame in frames {
         let frame = frame?.into_buffer();
         let (width, height) = (frame.width() as usize, frame.height() as usize);
-        visit(
+        show(
+            viewer,
             n_decoded,
             &Picture::new(width, height, Channels::Rgba, &frame),
         );

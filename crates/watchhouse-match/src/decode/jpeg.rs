@@ -11,7 +11,7 @@ use zune_jpeg::errors::DecodeErrors;
 
 use super::error::malformed;
 use super::reader::Reader;
-use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Visit};
+use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Viewer, show};
 use crate::picture::{Channels, Picture};
 
 /// A scan of a few bytes can make a decoder walk over the whole picture, so their number is a bound
@@ -28,7 +28,7 @@ mod marker {
 pub(super) fn decode(
     bytes: &[u8],
     limits: &Limits,
-    visit: Visit<'_>,
+    viewer: &mut dyn Viewer,
 ) -> Result<Canvas, DecodeError> {
     let (canvas, n_components) = survey(bytes)?;
     // A picture in several scans is held as 16-bit coefficients next to its 8-bit samples.
@@ -52,7 +52,7 @@ pub(super) fn decode(
     {
         return Err(malformed("its headers contradict each other"));
     }
-    visit(0, &Picture::new(width, height, channels, &samples));
+    show(viewer, 0, &Picture::new(width, height, channels, &samples));
     Ok(canvas)
 }
 

@@ -7,7 +7,7 @@ use png::{ColorType, Transformations};
 use super::compose::{Blend, Composer, Dispose, Placement};
 use super::error::malformed;
 use super::reader::Reader;
-use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Visit};
+use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Viewer, show};
 use crate::picture::{Channels, Picture};
 
 /// What the chunks say.
@@ -22,7 +22,7 @@ struct Survey {
 pub(super) fn decode(
     bytes: &[u8],
     limits: &Limits,
-    visit: Visit<'_>,
+    viewer: &mut dyn Viewer,
 ) -> Result<Canvas, DecodeError> {
     let survey = survey(bytes)?;
     let canvas = survey.canvas;
@@ -36,14 +36,14 @@ pub(super) fn decode(
     for index in 0..canvas.n_frames {
         let picture = next_picture(&mut reader, &mut samples)?;
         if index == 0 {
-            visit(0, &picture);
+            show(viewer, 0, &picture);
         }
         if let Some(composer) = &mut composer
             && index >= first_played
         {
             let control = reader.info().frame_control();
             let control = control.ok_or_else(|| malformed("a frame has no header"))?;
-            visit(index, &composer.lay(&picture, place(control))?);
+            show(viewer, index, &composer.lay(&picture, place(control))?);
         }
     }
     Ok(canvas)

@@ -3,13 +3,16 @@
 use image::ImageDecoder;
 
 use super::error::malformed;
-use super::{DecodeError, Visit};
+use super::{DecodeError, Viewer, show};
 use crate::picture::{Channels, Picture};
 
 /// Decodes what a program shows that does not animate.
-pub(super) fn visit_still(decoder: impl ImageDecoder, visit: Visit<'_>) -> Result<(), DecodeError> {
+pub(super) fn show_still(
+    decoder: impl ImageDecoder,
+    viewer: &mut dyn Viewer,
+) -> Result<(), DecodeError> {
     let still = Still::decode(decoder)?;
-    visit(0, &still.picture());
+    show(viewer, 0, &still.picture());
     Ok(())
 }
 

@@ -7,8 +7,8 @@ use image::codecs::webp::WebPDecoder;
 use super::compose::{Blend, Composer, Dispose, Placement};
 use super::error::malformed;
 use super::reader::Reader;
-use super::still::{Still, visit_still};
-use super::{Canvas, DecodeError, Format, Limits, Visit};
+use super::still::{Still, show_still};
+use super::{Canvas, DecodeError, Format, Limits, Viewer, show};
 
 /// Planes or a colour-transformed copy, and the samples.
 const STILL_BYTES_PER_PIXEL: u64 = 8;
@@ -21,12 +21,12 @@ const ALPHA_FLAG: u8 = 0x10;
 pub(super) fn decode(
     bytes: &[u8],
     limits: &Limits,
-    visit: Visit<'_>,
+    viewer: &mut dyn Viewer,
 ) -> Result<Canvas, DecodeError> {
     let (canvas, is_animated) = survey(bytes)?;
     if !is_animated {
         limits.check(&canvas, STILL_BYTES_PER_PIXEL)?;
-        visit_still(WebPDecoder::new(Cursor::new(bytes))?, visit)?;
+        show_still(WebPDecoder::new(Cursor::new(bytes))?, viewer)?;
         return Ok(canvas);
     }
     limits.check(&canvas, ANIMATED_BYTES_PER_PIXEL)?;
@@ -38,7 +38,11 @@ pub(super) fn decode(
         if &kind == b"ANMF" {
             let frame = AnimationFrame::read(chunk)?;
             let still = Still::decode(WebPDecoder::new(Cursor::new(frame.to_file()))?)?;
-            visit(index, &composer.lay(&still.picture(), frame.placement)?);
+            show(
+                viewer,
+                index,
+                &composer.lay(&still.picture(), frame.placement)?,
+            );
             index += 1;
         }
     }

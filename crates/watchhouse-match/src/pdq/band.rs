@@ -9,6 +9,11 @@ pub(crate) const LANES: usize = 16;
 /// The samples of all the band's rows at one x.
 pub(crate) type Column = [f32; LANES];
 
+/// Gives rows for columns; kernels have ways of their own.
+pub(crate) trait Transposed: Fn(&[Column; LANES]) -> [Column; LANES] + Copy {}
+
+impl<T: Fn(&[Column; LANES]) -> [Column; LANES] + Copy> Transposed for T {}
+
 /// Rows of samples as they come, to be turned into columns, and back.
 pub(super) struct Band {
     /// Of a row, rounded up to whole blocks; what lies beyond the width is never looked at.
@@ -41,13 +46,8 @@ impl Band {
         vec![[0.0; LANES]; self.stride]
     }
 
-    /// `transposed` gives rows for columns; kernels have ways of their own.
     #[inline(always)]
-    pub(super) fn write_columns(
-        &self,
-        columns: &mut [Column],
-        transposed: impl Fn(&[Column; LANES]) -> [Column; LANES],
-    ) {
+    pub(super) fn write_columns(&self, columns: &mut [Column], transposed: impl Transposed) {
         let (blocks, _) = columns.as_chunks_mut::<LANES>();
         for (x, block) in blocks.iter_mut().enumerate() {
             for (lane, samples) in block.iter_mut().enumerate() {
@@ -60,11 +60,7 @@ impl Band {
     }
 
     #[inline(always)]
-    pub(super) fn read_columns(
-        &mut self,
-        columns: &[Column],
-        transposed: impl Fn(&[Column; LANES]) -> [Column; LANES],
-    ) {
+    pub(super) fn read_columns(&mut self, columns: &[Column], transposed: impl Transposed) {
         let (blocks, _) = columns.as_chunks::<LANES>();
         for (x, block) in blocks.iter().enumerate() {
             for (lane, samples) in transposed(block).iter().enumerate() {

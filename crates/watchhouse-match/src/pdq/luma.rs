@@ -1,6 +1,6 @@
 //! Brightness, row by row: the first step of PDQ, so that no whole-picture float buffer is needed.
 
-use crate::picture::{Channels, Picture};
+use crate::picture::{Channels, Row};
 
 use super::Family;
 
@@ -10,75 +10,126 @@ const WEIGHTS: [f32; 3] = [0.299, 0.587, 0.114];
 /// The side to which the 512 family stretches.
 const STRETCHED_SIDE: usize = 512;
 
-/// A picture's brightness (0.0 to 255.0), one row at a time.
-pub(crate) struct LumaRows<'a> {
-    picture: &'a Picture<'a>,
+/// Which brightness (0.0 to 255.0) of which of a picture's pixels is hashed.
+pub(crate) struct Luma {
+    picture_width: usize,
+    picture_height: usize,
     family: Family,
     stretch: bool,
 }
 
-impl<'a> LumaRows<'a> {
-    pub(crate) fn new(picture: &'a Picture<'a>, family: Family) -> LumaRows<'a> {
-        let is_large = picture.width() > STRETCHED_SIDE || picture.height() > STRETCHED_SIDE;
-        LumaRows {
-            picture,
+impl Luma {
+    pub(super) fn new(picture_width: usize, picture_height: usize, family: Family) -> Luma {
+        let is_large = picture_width > STRETCHED_SIDE || picture_height > STRETCHED_SIDE;
+        Luma {
+            picture_width,
+            picture_height,
             family,
             stretch: is_large && family == Family::Stretch512,
         }
     }
 
+    /// How many values a row gives.
     pub(super) fn width(&self) -> usize {
         if self.stretch {
             STRETCHED_SIDE
         } else {
-            self.picture.width()
+            self.picture_width
         }
     }
 
+    /// How many rows are hashed.
     pub(super) fn height(&self) -> usize {
         if self.stretch {
             STRETCHED_SIDE
         } else {
-            self.picture.height()
+            self.picture_height
         }
     }
 
-    /// Writes row `y`, of [`LumaRows::width`] values.
+    /// Which of the picture's rows is hashed as row `y`.
+    pub(super) fn source_y(&self, y: usize) -> usize {
+        y * self.picture_height / self.height()
+    }
+
+    /// # Panics
+    /// If the row is not as wide as the picture.
+    pub(super) fn check(&self, row: &Row<'_>) {
+        assert_eq!(row.width(), self.picture_width, "pixels of a row");
+    }
+
+    /// Writes [`Luma::width`] values of a row.
     #[inline(always)]
-    pub(super) fn read(&self, y: usize, row: &mut [f32]) {
-        match self.picture.channels() {
-            Channels::Grey => self.read_pixels::<1>(y, row, grey),
-            Channels::GreyAlpha => self.read_pixels::<2>(y, row, grey),
-            Channels::Rgb => match self.family {
-                Family::Full => self.read_pixels::<3>(y, row, luma_rounded_once),
-                Family::Stretch512 => self.read_pixels::<3>(y, row, luma_in_floats),
-            },
-            Channels::Rgba => match self.family {
-                Family::Full => self.read_pixels::<4>(y, row, luma_rounded_once),
-                Family::Stretch512 => self.read_pixels::<4>(y, row, luma_in_floats),
-            },
+    pub(crate) fn write(&self, row: &Row<'_>, values: &mut [f32]) {
+        match (self.family, row) {
+            (_, Row::Packed(Channels::Grey, samples)) => {
+                self.write_packed::<1>(samples, values, grey);
+            }
+            (_, Row::Packed(Channels::GreyAlpha, samples)) => {
+                self.write_packed::<2>(samples, values, grey);
+            }
+            (Family::Full, Row::Packed(Channels::Rgb, samples)) => {
+                self.write_packed::<3>(samples, values, luma_rounded_once);
+            }
+            (Family::Full, Row::Packed(Channels::Rgba, samples)) => {
+                self.write_packed::<4>(samples, values, luma_rounded_once);
+            }
+            (Family::Full, Row::Planar(planes)) => {
+                self.write_planar(planes, values, luma_rounded_once);
+            }
+            (Family::Stretch512, Row::Packed(Channels::Rgb, samples)) => {
+                self.write_packed::<3>(samples, values, luma_in_floats);
+            }
+            (Family::Stretch512, Row::Packed(Channels::Rgba, samples)) => {
+                self.write_packed::<4>(samples, values, luma_in_floats);
+            }
+            (Family::Stretch512, Row::Planar(planes)) => {
+                self.write_planar(planes, values, luma_in_floats);
+            }
         }
     }
 
     #[inline(always)]
-    fn read_pixels<const N: usize>(
+    fn write_packed<const N: usize>(
         &self,
-        y: usize,
-        row: &mut [f32],
+        samples: &[u8],
+        values: &mut [f32],
         luma: impl Fn(&[u8; N]) -> f32,
     ) {
-        if !self.stretch {
-            let (pixels, _) = self.picture.row(y).as_chunks();
-            for (value, pixel) in row.iter_mut().zip(pixels) {
+        let (pixels, _) = samples.as_chunks();
+        if self.stretch {
+            for (x, value) in values.iter_mut().enumerate() {
+                *value = luma(&pixels[self.source_x(x)]);
+            }
+        } else {
+            for (value, pixel) in values.iter_mut().zip(pixels) {
                 *value = luma(pixel);
             }
-            return;
         }
-        let (width, height) = (self.picture.width(), self.picture.height());
-        let (pixels, _) = self.picture.row(y * height / STRETCHED_SIDE).as_chunks();
-        for (x, value) in row.iter_mut().enumerate() {
-            *value = luma(&pixels[x * width / STRETCHED_SIDE]);
+    }
+
+    #[inline(always)]
+    fn write_planar(
+        &self,
+        planes: &[&[u8]; 3],
+        values: &mut [f32],
+        luma: impl Fn(&[u8; 3]) -> f32,
+    ) {
+        if self.stretch {
+            for (x, value) in values.iter_mut().enumerate() {
+                *value = luma(&planes.map(|plane| plane[self.source_x(x)]));
+            }
+        } else {
+            let [red, green, blue] = planes;
+            let colours = red.iter().zip(*green).zip(*blue);
+            for (value, ((&red, &green), &blue)) in values.iter_mut().zip(colours) {
+                *value = luma(&[red, green, blue]);
+            }
         }
+    }
+
+    fn source_x(&self, x: usize) -> usize {
+        x * self.picture_width / self.width()
     }
 }
 

@@ -1,62 +1,107 @@
 //! From a picture of any size to 64x64 samples: blur twice, then take centres.
 
-use super::band::{Band, Column, LANES};
+use super::band::{Band, Column, LANES, Transposed};
 use super::boxes::{ColumnBlur, sums_along_rows};
-use super::luma::LumaRows;
 
 pub(super) const SIDE: usize = 64;
 
 /// 64 rows of 64 brightness values.
 pub(crate) type Block64 = [[f32; SIDE]; SIDE];
 
-/// Both sides MUST be at least 5 pixels.
-///
-/// Always inlined, so that each kernel in `arch` compiles it for its own CPUs.
-#[inline(always)]
-pub(crate) fn shrink(
-    luma: &LumaRows<'_>,
-    block: &mut Block64,
-    transposed: impl Fn(&[Column; LANES]) -> [Column; LANES] + Copy,
-) {
-    let (width, height) = (luma.width(), luma.height());
-    if width == SIDE && height == SIDE {
-        for (y, row) in block.iter_mut().enumerate() {
-            luma.read(y, row);
+/// Takes rows of brightness from the top and holds only as many as the blurs reach over.
+pub(crate) struct Shrink {
+    width: usize,
+    height: usize,
+    n_rows: usize,
+    band: Band,
+    n_waiting: usize,
+    sharp: Vec<Column>,
+    blurred: Vec<Column>,
+    first: ColumnBlur,
+    second: SecondBlur,
+}
+
+impl Shrink {
+    /// Both sides MUST be at least 5 pixels.
+    pub(super) fn new(width: usize, height: usize) -> Shrink {
+        let band = Band::new(width);
+        Shrink {
+            width,
+            height,
+            n_rows: 0,
+            sharp: band.new_columns(),
+            blurred: band.new_columns(),
+            band,
+            n_waiting: 0,
+            first: ColumnBlur::new(width, height),
+            second: SecondBlur::new(width, height),
         }
-        return;
     }
 
-    let mut second = SecondBlur::new(width, height, block, transposed);
-    let mut first = ColumnBlur::new(width, height);
-    let mut band = Band::new(width);
-    let mut sharp = band.new_columns();
-    let mut blurred = band.new_columns();
-    for start in (0..height).step_by(LANES) {
-        let n_rows = LANES.min(height - start);
-        for lane in 0..n_rows {
-            luma.read(start + lane, band.row_mut(lane));
+    /// How many rows were taken.
+    pub(super) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Takes the next row, which `write` writes.
+    ///
+    /// Always inlined, so that each kernel in `arch` compiles it for its own CPUs.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut [f32]), transposed: impl Transposed) {
+        let y = self.n_rows;
+        assert!(y < self.height, "all {y} rows came already");
+        self.n_rows += 1;
+        if self.is_block() {
+            write(&mut self.second.block[y]);
+            return;
         }
-        band.write_columns(&mut sharp, transposed);
-        sums_along_rows(&sharp[..width], |x, sums, n_inside| {
-            blurred[x] = sums.map(|sum| sum / n_inside);
+        write(self.band.row_mut(self.n_waiting));
+        self.n_waiting += 1;
+        if self.n_waiting == LANES {
+            self.blur(transposed);
+        }
+    }
+
+    /// After the last row: the block.
+    #[inline(always)]
+    pub(crate) fn finish(&mut self, transposed: impl Transposed) -> &Block64 {
+        assert_eq!(self.n_rows, self.height, "not all rows came");
+        if !self.is_block() {
+            if self.n_waiting > 0 {
+                self.blur(transposed);
+            }
+            while self.first.drain(self.second.next_row()) {
+                self.second.take(transposed);
+            }
+            self.second.finish(transposed);
+        }
+        &self.second.block
+    }
+
+    /// A picture of that size is taken as it is, without blur.
+    fn is_block(&self) -> bool {
+        self.width == SIDE && self.height == SIDE
+    }
+
+    #[inline(always)]
+    fn blur(&mut self, transposed: impl Transposed) {
+        self.band.write_columns(&mut self.sharp, transposed);
+        sums_along_rows(&self.sharp[..self.width], |x, sums, n_inside| {
+            self.blurred[x] = sums.map(|sum| sum / n_inside);
         });
-        band.read_columns(&blurred, transposed);
-        for lane in 0..n_rows {
-            if first.push(band.row(lane), second.next_row()) {
-                second.take();
+        self.band.read_columns(&self.blurred, transposed);
+        for lane in 0..self.n_waiting {
+            if self.first.push(self.band.row(lane), self.second.next_row()) {
+                self.second.take(transposed);
             }
         }
+        self.n_waiting = 0;
     }
-    while first.drain(second.next_row()) {
-        second.take();
-    }
-    second.finish();
 }
 
 /// The second blur, of which only the samples at the 64x64 centres are wanted: sums must run along
 /// whole rows, but down 64 columns only.
-struct SecondBlur<'a, T> {
-    transposed: T,
+struct SecondBlur {
     centres: [usize; SIDE],
     width: usize,
     height: usize,
@@ -66,15 +111,14 @@ struct SecondBlur<'a, T> {
     n_waiting: usize,
     vertical: ColumnBlur,
     n_seen: usize,
-    block: &'a mut Block64,
+    block: Box<Block64>,
     n_taken: usize,
 }
 
-impl<T: Fn(&[Column; LANES]) -> [Column; LANES]> SecondBlur<'_, T> {
-    fn new(width: usize, height: usize, block: &mut Block64, transposed: T) -> SecondBlur<'_, T> {
+impl SecondBlur {
+    fn new(width: usize, height: usize) -> SecondBlur {
         let band = Band::new(width);
         SecondBlur {
-            transposed,
             centres: std::array::from_fn(|i| centre(i, width)),
             width,
             height,
@@ -84,7 +128,7 @@ impl<T: Fn(&[Column; LANES]) -> [Column; LANES]> SecondBlur<'_, T> {
             n_waiting: 0,
             vertical: ColumnBlur::new(SIDE, height),
             n_seen: 0,
-            block,
+            block: Box::new([[0.0; SIDE]; SIDE]),
             n_taken: 0,
         }
     }
@@ -97,16 +141,16 @@ impl<T: Fn(&[Column; LANES]) -> [Column; LANES]> SecondBlur<'_, T> {
 
     /// Takes the row that was written.
     #[inline(always)]
-    fn take(&mut self) {
+    fn take(&mut self, transposed: impl Transposed) {
         self.n_waiting += 1;
         if self.n_waiting == LANES {
-            self.blur();
+            self.blur(transposed);
         }
     }
 
     #[inline(always)]
-    fn blur(&mut self) {
-        self.band.write_columns(&mut self.columns, &self.transposed);
+    fn blur(&mut self, transposed: impl Transposed) {
+        self.band.write_columns(&mut self.columns, transposed);
         let mut means = [[0.0; LANES]; SIDE];
         let mut n_found = 0;
         sums_along_rows(&self.columns[..self.width], |x, sums, n_inside| {
@@ -116,7 +160,7 @@ impl<T: Fn(&[Column; LANES]) -> [Column; LANES]> SecondBlur<'_, T> {
                 n_found += 1;
             }
         });
-        self.centred.read_columns(&means, &self.transposed);
+        self.centred.read_columns(&means, transposed);
         let mut means = [0.0; SIDE];
         for lane in 0..self.n_waiting {
             if self.vertical.push(self.centred.row(lane), &mut means) {
@@ -127,8 +171,8 @@ impl<T: Fn(&[Column; LANES]) -> [Column; LANES]> SecondBlur<'_, T> {
     }
 
     #[inline(always)]
-    fn finish(mut self) {
-        self.blur();
+    fn finish(&mut self, transposed: impl Transposed) {
+        self.blur(transposed);
         let mut means = [0.0; SIDE];
         while self.vertical.drain(&mut means) {
             self.sample(&means);

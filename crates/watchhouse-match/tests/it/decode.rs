@@ -4,12 +4,12 @@ use watchhouse_match::{DecodeError, Format, Limits};
 use crate::make;
 
 fn code(file: &[u8], limits: &Limits) -> Option<&'static str> {
-    let decoded = decode(file, limits, &mut |_, _| {});
+    let decoded = decode(file, limits, &mut ());
     decoded.err().map(|error| error.code())
 }
 
 fn error(file: &[u8], limits: &Limits) -> DecodeError {
-    decode(file, limits, &mut |_, _| {}).expect_err("this breaks a limit")
+    decode(file, limits, &mut ()).expect_err("this breaks a limit")
 }
 
 #[test]
@@ -20,7 +20,7 @@ fn formats_are_told_by_content() {
             name.contains(format.as_str()),
             "{name} was taken for {format}"
         );
-        let canvas = decode(&file, &Limits::default(), &mut |_, _| {}).expect("these are whole");
+        let canvas = decode(&file, &Limits::default(), &mut ()).expect("these are whole");
         assert_eq!(
             (canvas.format, canvas.width, canvas.height),
             (format, 37, 29)

@@ -4,8 +4,10 @@ mod vectors;
 
 use std::path::PathBuf;
 
-use watchhouse_match::decode::decode;
-use watchhouse_match::{Family, Limits, Pdq, PdqHash, Picture, Spectrum, Transform, pdq};
+use watchhouse_match::decode::{Viewer, decode};
+use watchhouse_match::{
+    Family, Limits, Pdq, PdqHash, PdqHasher, Picture, Row, Spectrum, Transform, pdq,
+};
 
 /// Decoders of JPEG may round differently; other formats decode to one picture only.
 const JPEG_TOLERANCE: u32 = 2;
@@ -21,12 +23,34 @@ fn reference_file(name: &str) -> Option<Vec<u8>> {
 }
 
 fn spectrum(file: &[u8], family: Family) -> Spectrum {
-    let mut spectrum = None;
-    decode(file, &Limits::default(), &mut |_, picture| {
-        spectrum = Some(Spectrum::of(picture, family));
-    })
-    .expect("reference pictures decode");
-    spectrum.expect("reference pictures have a frame")
+    let mut hashing = Hashing {
+        family,
+        hasher: None,
+        spectrum: None,
+    };
+    decode(file, &Limits::default(), &mut hashing).expect("reference pictures decode");
+    hashing.spectrum.expect("reference pictures have a frame")
+}
+
+/// Hashes a picture's only frame.
+struct Hashing {
+    family: Family,
+    hasher: Option<PdqHasher>,
+    spectrum: Option<Spectrum>,
+}
+
+impl Viewer for Hashing {
+    fn begin(&mut self, _index: u32, width: usize, height: usize) {
+        self.hasher = Some(PdqHasher::new(width, height, self.family));
+    }
+
+    fn row(&mut self, row: Row<'_>) {
+        self.hasher.as_mut().expect("it began").push(row);
+    }
+
+    fn end(&mut self) {
+        self.spectrum = self.hasher.take().map(PdqHasher::finish);
+    }
 }
 
 fn parse(hex: &str) -> PdqHash {
@@ -98,7 +122,7 @@ fn progressive_pictures_cut_anywhere_are_errors() {
             return;
         };
         for n_bytes in (4..file.len()).step_by(file.len() / 400 + 1) {
-            let cut = decode(&file[..n_bytes], &Limits::default(), &mut |_, _| {});
+            let cut = decode(&file[..n_bytes], &Limits::default(), &mut ());
             assert_eq!(
                 cut.map_err(|error| error.code()),
                 Err("truncated"),
