@@ -19,6 +19,8 @@ pub mod digest;
 pub mod hash;
 pub mod index;
 pub mod inspect;
+#[allow(dead_code, reason = "samples are made of it next")]
+mod jpeg;
 pub mod pdq;
 pub mod picture;
 pub mod text;
