@@ -7,12 +7,22 @@
     reason = "entering code that is compiled for newer CPUs cannot be checked by the compiler"
 )]
 
+#[cfg(target_arch = "x86_64")]
+mod colour;
+#[cfg(target_arch = "x86_64")]
+mod idct;
 mod memory;
+#[cfg(target_arch = "x86_64")]
+mod words;
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256i, __m512i};
 use std::sync::LazyLock;
 
 pub(crate) use memory::{column_of, prefetch};
 
+use crate::decode::jpeg::idct::BlockRow;
+use crate::decode::jpeg::{self, Near, Upsampled, Upsampling};
 use crate::hash::PdqHash;
 use crate::index::{PdqColumns, Walk};
 use crate::pdq::{Block64, Column, LANES, Luma, Shrink, transposed};
@@ -20,15 +30,18 @@ use crate::picture::Row;
 
 /// Rows and their distances.
 type Found = Vec<(usize, u32)>;
-type Near<'a> = &'a mut dyn FnMut(usize, usize, u32);
+type Report<'a> = &'a mut dyn FnMut(usize, usize, u32);
 
 /// The inner loops, compiled for CPUs like this one. [`Kernel::all`] is the only door, so holding one
 /// proves that this CPU can run it.
 pub(crate) struct Kernel {
-    sweep: unsafe fn(&PdqColumns, &[PdqHash], u32, Near<'_>),
+    sweep: unsafe fn(&PdqColumns, &[PdqHash], u32, Report<'_>),
     walk: unsafe fn(&Walk<'_>, usize) -> Option<Found>,
     push: unsafe fn(&mut Shrink, &Luma, &Row<'_>),
     finish: unsafe fn(&mut Shrink) -> &Block64,
+    idct: unsafe fn(BlockRow<'_>, &mut [u8], usize),
+    upsample: unsafe fn(&mut Upsampled, Upsampling, Near<'_>),
+    to_rgb: unsafe fn([&[u8]; 3], [&mut [u8]; 3]),
 }
 
 impl Kernel {
@@ -48,6 +61,9 @@ impl Kernel {
                     walk: walk_avx512,
                     push: push_avx512,
                     finish: finish_avx512,
+                    idct: idct_avx512,
+                    upsample: upsample_avx512,
+                    to_rgb: to_rgb_avx512,
                 }),
                 #[cfg(target_arch = "x86_64")]
                 (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt")).then_some(
@@ -56,6 +72,9 @@ impl Kernel {
                         walk: walk_avx2,
                         push: push_avx2,
                         finish: finish_avx2,
+                        idct: idct_avx2,
+                        upsample: upsample_avx2,
+                        to_rgb: to_rgb_avx2,
                     },
                 ),
                 Some(Kernel {
@@ -63,6 +82,9 @@ impl Kernel {
                     walk: walk_portable,
                     push: push_portable,
                     finish: finish_portable,
+                    idct: idct_portable,
+                    upsample: upsample_portable,
+                    to_rgb: to_rgb_portable,
                 }),
             ];
             kernels.into_iter().flatten().collect()
@@ -80,7 +102,7 @@ impl Kernel {
         columns: &PdqColumns,
         queries: &[PdqHash],
         within: u32,
-        near: Near<'_>,
+        near: Report<'_>,
     ) {
         // SAFETY: a Kernel exists only if `all` found every feature that its function enables.
         unsafe { (self.sweep)(columns, queries, within, near) }
@@ -103,11 +125,29 @@ impl Kernel {
         // SAFETY: as for `sweep`.
         unsafe { (self.finish)(shrink) }
     }
+
+    /// See [`jpeg::idct::idct`]. Rows of samples MUST be whole registers of the widest kind.
+    pub(crate) fn idct(&self, row: BlockRow<'_>, samples: &mut [u8], stride: usize) {
+        // SAFETY: as for `sweep`.
+        unsafe { (self.idct)(row, samples, stride) }
+    }
+
+    /// See [`Upsampled::write`].
+    pub(crate) fn upsample(&self, to: &mut Upsampled, upsampling: Upsampling, near: Near<'_>) {
+        // SAFETY: as for `sweep`.
+        unsafe { (self.upsample)(to, upsampling, near) }
+    }
+
+    /// See [`jpeg::colour::to_rgb`].
+    pub(crate) fn to_rgb(&self, ycc: [&[u8]; 3], rgb: [&mut [u8]; 3]) {
+        // SAFETY: as for `sweep`.
+        unsafe { (self.to_rgb)(ycc, rgb) }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,popcnt")]
-fn sweep_avx512(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Near<'_>) {
+fn sweep_avx512(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Report<'_>) {
     columns.sweep(queries, within, near);
 }
 
@@ -130,6 +170,26 @@ fn push_avx512(shrink: &mut Shrink, luma: &Luma, row: &Row<'_>) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,popcnt")]
 fn finish_avx512(shrink: &mut Shrink) -> &Block64 {
     shrink.finish(|rows| transposed_avx512(rows))
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,popcnt")]
+fn idct_avx512(row: BlockRow<'_>, samples: &mut [u8], stride: usize) {
+    // SAFETY: this function is compiled for CPUs that have these registers.
+    unsafe { idct::idct::<__m512i>(row, samples, stride) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,popcnt")]
+fn upsample_avx512(to: &mut Upsampled, upsampling: Upsampling, near: Near<'_>) {
+    to.write(upsampling, near);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vpopcntdq,popcnt")]
+fn to_rgb_avx512(ycc: [&[u8]; 3], rgb: [&mut [u8]; 3]) {
+    // SAFETY: as above.
+    unsafe { colour::to_rgb::<__m512i>(ycc, rgb) }
 }
 
 /// [`transposed`] in registers; the compiler's own way fetches sample by sample, and PDQ then takes
@@ -157,7 +217,7 @@ fn transposed_avx512(rows: &[Column; LANES]) -> [Column; LANES] {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,popcnt")]
-fn sweep_avx2(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Near<'_>) {
+fn sweep_avx2(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Report<'_>) {
     columns.sweep(queries, within, near);
 }
 
@@ -179,8 +239,28 @@ fn finish_avx2(shrink: &mut Shrink) -> &Block64 {
     shrink.finish(transposed)
 }
 
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt")]
+fn idct_avx2(row: BlockRow<'_>, samples: &mut [u8], stride: usize) {
+    // SAFETY: this function is compiled for CPUs that have these registers.
+    unsafe { idct::idct::<__m256i>(row, samples, stride) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt")]
+fn upsample_avx2(to: &mut Upsampled, upsampling: Upsampling, near: Near<'_>) {
+    to.write(upsampling, near);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt")]
+fn to_rgb_avx2(ycc: [&[u8]; 3], rgb: [&mut [u8]; 3]) {
+    // SAFETY: as above.
+    unsafe { colour::to_rgb::<__m256i>(ycc, rgb) }
+}
+
 /// What the compiler takes for granted: SSE2 on x86-64, NEON on AArch64.
-fn sweep_portable(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Near<'_>) {
+fn sweep_portable(columns: &PdqColumns, queries: &[PdqHash], within: u32, near: Report<'_>) {
     columns.sweep(queries, within, near);
 }
 
@@ -194,4 +274,16 @@ fn push_portable(shrink: &mut Shrink, luma: &Luma, row: &Row<'_>) {
 
 fn finish_portable(shrink: &mut Shrink) -> &Block64 {
     shrink.finish(transposed)
+}
+
+fn idct_portable(row: BlockRow<'_>, samples: &mut [u8], stride: usize) {
+    jpeg::idct::idct(row, samples, stride);
+}
+
+fn upsample_portable(to: &mut Upsampled, upsampling: Upsampling, near: Near<'_>) {
+    to.write(upsampling, near);
+}
+
+fn to_rgb_portable(ycc: [&[u8]; 3], rgb: [&mut [u8]; 3]) {
+    jpeg::colour::to_rgb(ycc, rgb);
 }

@@ -11,7 +11,7 @@ mod bmp;
 mod compose;
 mod error;
 mod gif;
-mod jpeg;
+pub(crate) mod jpeg;
 mod limits;
 mod png;
 mod reader;

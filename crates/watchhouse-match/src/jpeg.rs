@@ -118,12 +118,12 @@ impl Reader<'_> {
         }
     }
 
-    /// The next row, and none after the last. Quantisation tables are final with the first row.
+    /// The next row with its frame, and none after the last. Quantisation tables are final with the first row.
     ///
     /// # Errors
     /// If the file is not whole. Rows that were given by then MUST be thrown away; after an error,
     /// there are no more.
-    pub(crate) fn next_row(&mut self) -> Result<Option<&McuRow>, JpegError> {
+    pub(crate) fn next_row(&mut self) -> Result<Option<(&Frame, &McuRow)>, JpegError> {
         let y = self.n_given;
         if y == self.frame.mcu_rows {
             return Ok(None);
@@ -148,7 +148,7 @@ impl Reader<'_> {
             y
         };
         self.n_given = y + 1;
-        Ok(Some(&self.rows[row]))
+        Ok(Some((&self.frame, &self.rows[row])))
     }
 
     fn read_all_scans(&mut self) -> Result<(), JpegError> {

@@ -2,6 +2,7 @@
 
 mod compaction;
 mod naive;
+mod pixels;
 mod snapshot;
 mod walk;
 

@@ -1,22 +1,22 @@
-//! JPEG, baseline and progressive. Orientation metadata is not applied.
+//! JPEG, baseline and progressive, to the samples that the field's decoder (libjpeg-turbo as Pillow
+//! uses it) makes of it, bit for bit: the lists were made with it. Orientation metadata is not applied.
 //!
-//! The decoder is asked to be strict: where a lenient one paints grey over what it could not read,
-//! the hash would be of the grey.
+//! Coefficients come from [`crate::jpeg`]; they become samples ([`idct`]), at the resolution of the
+//! picture ([`upsample`]), of red, green and blue ([`colour`]), a row of MCUs at a time ([`rows`]).
 
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::errors::DecodeErrors;
+pub(crate) mod colour;
+pub(crate) mod idct;
+mod rows;
+mod upsample;
+
+pub(crate) use rows::Rows;
+pub(crate) use upsample::{Near, Upsampled, Upsampling};
 
 use super::error::malformed;
 use super::reader::Reader;
-use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Viewer, show};
-use crate::picture::{Channels, Picture};
-
-/// A scan of a few bytes can make a decoder walk over the whole picture, so their number is a bound
-/// on time. Encoders write about ten.
-const MAX_SCANS: u32 = 64;
+use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Viewer};
+use crate::arch::Kernel;
+use crate::jpeg::{self, JpegError, MAX_SCANS};
 
 mod marker {
     pub(super) const RESTARTS: std::ops::RangeInclusive<u8> = 0xd0..=0xd7;
@@ -30,34 +30,23 @@ pub(super) fn decode(
     limits: &Limits,
     viewer: &mut dyn Viewer,
 ) -> Result<Canvas, DecodeError> {
-    let (canvas, n_components) = survey(bytes)?;
-    // A picture in several scans is held as 16-bit coefficients next to its 8-bit samples.
-    limits.check(&canvas, u64::from(n_components) * 3)?;
+    let canvas = survey(bytes)?;
+    limits.check(&canvas, 0)?;
+    let mut reader = jpeg::read(bytes)?;
+    let memory_bytes = reader.memory_bytes() + Rows::memory_bytes(reader.frame());
+    limits.check_memory(&canvas, memory_bytes)?;
+    let mut rows = Rows::new(Kernel::fastest(), reader.frame())?;
 
-    let (width, height) = (canvas.width as usize, canvas.height as usize);
-    let (color, channels) = match n_components {
-        1 => (ColorSpace::Luma, Channels::Grey),
-        _ => (ColorSpace::RGB, Channels::Rgb),
-    };
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(width)
-        .set_max_height(height)
-        .jpeg_set_max_scans(MAX_SCANS as usize)
-        .jpeg_set_out_colorspace(color);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    let samples = decoder.decode().map_err(translate)?;
-    if decoder.dimensions() != Some((width, height))
-        || samples.len() != width * height * channels.count()
-    {
-        return Err(malformed("its headers contradict each other"));
+    viewer.begin(0, canvas.width as usize, canvas.height as usize);
+    while let Some((frame, row)) = reader.next_row()? {
+        rows.take(frame, row, &mut |row| viewer.row(row));
     }
-    show(viewer, 0, &Picture::new(width, height, channels, &samples));
+    viewer.end();
     Ok(canvas)
 }
 
-/// Walks all segments to the end of the image. Answers the canvas and the number of components.
-fn survey(bytes: &[u8]) -> Result<(Canvas, u8), DecodeError> {
+/// Walks all segments to the end of the image.
+fn survey(bytes: &[u8]) -> Result<Canvas, DecodeError> {
     let mut reader = Reader::new(bytes);
     reader.take(2)?;
     let mut frame = None;
@@ -97,23 +86,22 @@ fn survey(bytes: &[u8]) -> Result<(Canvas, u8), DecodeError> {
     Ok(frame)
 }
 
-fn read_frame(segment: &[u8]) -> Result<(Canvas, u8), DecodeError> {
-    let &[_precision, h1, h0, w1, w0, n_components, ..] = segment else {
+fn read_frame(segment: &[u8]) -> Result<Canvas, DecodeError> {
+    let &[_precision, h1, h0, w1, w0, ..] = segment else {
         return Err(malformed("its frame header is too short"));
     };
-    let canvas = Canvas {
+    Ok(Canvas {
         format: Format::Jpeg,
         width: u32::from(u16::from_be_bytes([w1, w0])),
         height: u32::from(u16::from_be_bytes([h1, h0])),
         n_frames: 1,
-    };
-    Ok((canvas, n_components))
+    })
 }
 
 /// Skips coded data, stuffing and fill bytes up to the next marker.
 fn next_marker(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
     loop {
-        let coded = reader.rest().iter().position(|&byte| byte == 0xff);
+        let coded = memchr::memchr(0xff, reader.rest());
         reader.take(coded.unwrap_or(reader.rest().len()))?;
         reader.u8()?;
         while reader.rest().first() == Some(&0xff) {
@@ -126,12 +114,14 @@ fn next_marker(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
     }
 }
 
-fn translate(error: DecodeErrors) -> DecodeError {
-    let kind = match &error {
-        DecodeErrors::Unsupported(_) => DecodeErrorKind::UnsupportedFormat,
-        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => DecodeErrorKind::Truncated,
-        DecodeErrors::LargeDimensions(_) => DecodeErrorKind::TooManyPixels,
-        _ => DecodeErrorKind::Malformed,
-    };
-    kind.because_of(&error)
+impl From<JpegError> for DecodeError {
+    fn from(error: JpegError) -> DecodeError {
+        let kind = match error {
+            JpegError::Truncated => DecodeErrorKind::Truncated,
+            JpegError::Malformed(_) => DecodeErrorKind::Malformed,
+            JpegError::Unsupported(_) => DecodeErrorKind::UnsupportedFormat,
+            JpegError::TooManyScans => DecodeErrorKind::TooManyScans,
+        };
+        kind.because_of(&error)
+    }
 }

@@ -65,10 +65,14 @@ impl Limits {
                 canvas.n_frames, self.animation_pixels
             )));
         }
-        let decoded_bytes = canvas.n_pixels().saturating_mul(bytes_per_pixel);
-        if decoded_bytes > self.decoded_bytes {
+        self.check_memory(canvas, canvas.n_pixels().saturating_mul(bytes_per_pixel))
+    }
+
+    /// Checks what decoding holds at a time, for those that do not hold all pixels.
+    pub(super) fn check_memory(&self, canvas: &Canvas, n_bytes: u64) -> Result<(), DecodeError> {
+        if n_bytes > self.decoded_bytes {
             return Err(DecodeErrorKind::TooMuchMemory.because(format!(
-                "decoding its {}x{} pixels takes {decoded_bytes} bytes, more than {}",
+                "decoding its {}x{} pixels takes {n_bytes} bytes, more than {}",
                 canvas.width, canvas.height, self.decoded_bytes
             )));
         }

@@ -1,9 +1,13 @@
-//! The oracle: PDQ as a textbook would write it, whole buffers and one index at a time.
+//! The oracles: PDQ and JPEG as a textbook would write them, whole buffers and one index at a time.
 
 #![allow(
     clippy::needless_range_loop,
     reason = "indexes as in the formulas, so that they can be compared"
 )]
+
+mod pixels;
+
+pub(super) use pixels::{idct, rgb, upsampled};
 
 use crate::hash::PdqHash;
 use crate::pdq::{Family, Transform};

@@ -160,3 +160,15 @@ fn limits_are_met_exactly() {
         "cannot decode the PNG: it is 40x30 pixels, more than 7"
     );
 }
+
+#[test]
+fn a_jpeg_that_needs_no_second_look_is_not_held() {
+    // 2 megapixels, of which a few rows are held at a time.
+    let file = make::jpeg(&make::drawing(2000, 1000, 1));
+    let limits = |decoded_bytes| Limits {
+        decoded_bytes,
+        ..Limits::default()
+    };
+    assert_eq!(code(&file, &limits(600_000)), None);
+    assert_eq!(code(&file, &limits(60_000)), Some("too_much_memory"));
+}

@@ -8,6 +8,7 @@ mod hostile;
 mod index;
 mod inspect;
 mod make;
+mod pillow;
 mod reference;
 mod text;
 mod url;

@@ -9,9 +9,6 @@ use watchhouse_match::{
     Family, Limits, Pdq, PdqHash, PdqHasher, Picture, Row, Spectrum, Transform, pdq,
 };
 
-/// Decoders of JPEG may round differently; other formats decode to one picture only.
-const JPEG_TOLERANCE: u32 = 2;
-
 #[allow(clippy::print_stdout, reason = "says that a test proved nothing here")]
 fn reference_file(name: &str) -> Option<Vec<u8>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/reference/pdq");
@@ -57,17 +54,20 @@ fn parse(hex: &str) -> PdqHash {
     hex.parse().expect("vectors are PDQ hashes")
 }
 
+/// The program behind the 512 vectors sums in another precision, which shows in one of them.
+fn tolerance(name: &str, family: Family) -> u32 {
+    match (name, family) {
+        ("bridge-mods/sharpen-a-lot.jpg", Family::Stretch512) => 2,
+        _ => 0,
+    }
+}
+
 #[test]
 fn both_families_equal_the_published_vectors() {
     let mut failures = Vec::new();
     for (name, full, quality, stretched) in vectors::VECTORS {
         let Some(file) = reference_file(name) else {
             return;
-        };
-        let tolerance = if name.ends_with("png") {
-            0
-        } else {
-            JPEG_TOLERANCE
         };
         let families = [(Family::Full, *full), (Family::Stretch512, *stretched)];
         for (family, expected) in families.into_iter().filter(|(_, hex)| !hex.is_empty()) {
@@ -76,7 +76,7 @@ fn both_families_equal_the_published_vectors() {
                 quality: got_quality,
             } = spectrum(&file, family).pdq();
             let distance = hash.distance(&parse(expected));
-            if distance > tolerance {
+            if distance > tolerance(name, family) {
                 failures.push(format!("{name} {family:?}: {hash} is {distance} bits off"));
             }
             if quality.is_some_and(|quality| quality != got_quality) {
