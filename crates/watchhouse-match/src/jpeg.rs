@@ -11,14 +11,18 @@ mod bits;
 mod error;
 mod frame;
 mod huffman;
+mod leap;
 mod progressive;
 mod scan;
 mod segments;
 mod sequential;
+mod sift;
 
 pub(crate) use error::JpegError;
 #[allow(unused_imports, reason = "samples are made of it next")]
 pub(crate) use frame::{Colours, Component, Frame};
+
+pub(crate) use sift::Detail;
 
 use scan::Scan;
 use segments::{Scripts, Segments};
@@ -81,6 +85,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Reader<'_>, JpegError> {
         scripts,
         segments,
         scan,
+        is_sifted: false,
         rows: Vec::new(),
         n_given: 0,
     })
@@ -94,6 +99,8 @@ pub(crate) struct Reader<'a> {
     /// The one that is being read.
     scan: Scan<'a>,
     is_streamed: bool,
+    /// See [`Reader::sift`].
+    is_sifted: bool,
     /// All of the picture, or the only one that a streamed picture needs.
     rows: Vec<McuRow>,
     n_given: usize,
@@ -116,6 +123,15 @@ impl Reader<'_> {
         } else {
             self.frame.mcu_rows
         }
+    }
+
+    /// Before the first row: gives up on everything but `detail` of the first component, which is
+    /// then all that rows hold. Answers false, and changes nothing, if the first scan does not bring
+    /// it. Of a progressive file only that scan is read then; where the others end is still checked.
+    pub(crate) fn sift(&mut self, detail: Detail) -> bool {
+        self.is_sifted = (self.is_streamed || self.frame.progressive) && self.scan.sift(detail);
+        self.is_streamed |= self.is_sifted;
+        self.is_sifted
     }
 
     /// The next row with its frame, and none after the last. Quantisation tables are final with the first row.
@@ -167,6 +183,15 @@ impl Reader<'_> {
     }
 
     fn read_to_end(&mut self) -> Result<(), JpegError> {
+        if self.is_sifted && self.frame.progressive {
+            for _ in 0..MAX_SCANS {
+                if self.scripts.read_to_scan(&mut self.segments)?.is_none() {
+                    return Ok(());
+                }
+                self.segments.skip_coded()?;
+            }
+            return Err(JpegError::TooManyScans);
+        }
         match self.scripts.read_to_scan(&mut self.segments)? {
             None => Ok(()),
             Some(_) => Err(JpegError::Malformed("it has a scan too many")),

@@ -1,6 +1,7 @@
 //! The fast ways against the naive ones: equal, bit for bit.
 
 mod compaction;
+mod jpeg;
 mod naive;
 mod pixels;
 mod snapshot;

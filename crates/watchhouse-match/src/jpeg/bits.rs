@@ -127,6 +127,17 @@ impl<'a> Bits<'a> {
         }
     }
 
+    /// What is wrong where `seemingly` was found in the next 16 bits or before them: it may only be
+    /// that the data ended.
+    #[cold]
+    pub(super) fn fault(mut self, seemingly: JpegError) -> JpegError {
+        self.n_bits = self.n_bits.saturating_sub(16);
+        if self.n_made_up == 0 {
+            return seemingly;
+        }
+        self.check_were_there().err().unwrap_or(seemingly)
+    }
+
     /// What follows the data, from the marker on. Bits before it that were not taken are let go.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.rest

@@ -4,7 +4,7 @@ use super::JpegError;
 use super::bits::Bits;
 
 /// Codes up to this long, nearly all, are looked up; the others are searched.
-const LOOKED_UP: u32 = 10;
+pub(super) const LOOKED_UP: u32 = 10;
 const LONGEST: u32 = 16;
 
 /// A table as the file has it.
@@ -116,23 +116,32 @@ impl Table {
         Ok(table)
     }
 
+    /// The code at the top of the `n_bits` (at most [`LOOKED_UP`]) lowest bits of `bits`, if it is
+    /// among those that are looked up, and whole.
+    pub(super) fn look_up(&self, bits: u32, n_bits: u32) -> Option<Code> {
+        let code = self.looked_up[(bits << (LOOKED_UP - n_bits)) as usize];
+        (code != Code(0) && code.length() <= n_bits).then_some(code)
+    }
+
     /// The next code, for which was refilled. It is not taken yet.
     #[inline(always)]
     pub(super) fn peek(&self, bits: &Bits<'_>) -> Result<Code, JpegError> {
         match self.looked_up[bits.peek(LOOKED_UP) as usize] {
-            Code(0) => self.search(bits.peek(LONGEST) as u32),
+            Code(0) => self.search(*bits),
             code => Ok(code),
         }
     }
 
     #[cold]
-    fn search(&self, bits: u32) -> Result<Code, JpegError> {
-        let impossible = JpegError::Malformed("it has a code that means nothing");
-        let length = (1..=LONGEST)
-            .find(|&length| bits < self.lengths[length as usize].0)
-            .ok_or(impossible)?;
-        let code = (bits >> (LONGEST - length)) as i32;
-        let symbol = self.symbols[(code + self.lengths[length as usize].1) as usize];
-        Code::new(length, symbol, self.used).ok_or(impossible)
+    fn search(&self, bits: Bits<'_>) -> Result<Code, JpegError> {
+        let next = bits.peek(LONGEST) as u32;
+        (1..=LONGEST)
+            .find(|&length| next < self.lengths[length as usize].0)
+            .and_then(|length| {
+                let code = (next >> (LONGEST - length)) as i32;
+                let symbol = self.symbols[(code + self.lengths[length as usize].1) as usize];
+                Code::new(length, symbol, self.used)
+            })
+            .ok_or_else(|| bits.fault(JpegError::Malformed("it has a code that means nothing")))
     }
 }

@@ -2,10 +2,8 @@
 
 use super::bits::Bits;
 use super::huffman::Table;
-use super::sequential::in_range;
+use super::sequential::{RUN_TOO_LONG, in_range};
 use super::{Block, JpegError, NATURAL};
-
-const RUN_TOO_LONG: JpegError = JpegError::Malformed("it has a run beyond the end of a block");
 
 /// The coefficients `first..=last` in zigzag order, from bit `low` on.
 #[derive(Clone, Copy)]
@@ -26,12 +24,11 @@ pub(super) fn read_dc(
 ) -> Result<(), JpegError> {
     bits.refill();
     let code = dc.peek(bits)?;
+    let sum = *prediction + bits.peek_signed(code.length(), code.size());
     // Sums in range stay in range until the shift.
-    *prediction = i32::from(in_range(
-        *prediction + bits.peek_signed(code.length(), code.size()),
-    )?);
+    *prediction = i32::from(in_range(sum, bits)?);
     bits.skip(code.total_length());
-    block[0] = in_range(*prediction << low)?;
+    block[0] = in_range(*prediction << low, bits)?;
     Ok(())
 }
 
@@ -67,9 +64,9 @@ pub(super) fn read_ac(
         if code.size() > 0 {
             k += run as usize;
             if k > band.last {
-                return Err(RUN_TOO_LONG);
+                return Err(bits.fault(RUN_TOO_LONG));
             }
-            block[usize::from(NATURAL[k])] = in_range(number << band.low)?;
+            block[usize::from(NATURAL[k])] = in_range(number << band.low, &bits)?;
             last = k;
             k += 1;
         } else if run < 15 {
@@ -78,7 +75,7 @@ pub(super) fn read_ac(
         } else {
             k += 16;
             if k > band.last {
-                return Err(RUN_TOO_LONG);
+                return Err(bits.fault(RUN_TOO_LONG));
             }
         }
     }
@@ -109,12 +106,12 @@ pub(super) fn refine_ac(
             break;
         }
         if code.size() > 1 {
-            return Err(JpegError::Malformed("it refines by more than a bit"));
+            return Err(bits.fault(JpegError::Malformed("it refines by more than a bit")));
         }
         let mut n_zeros = code.run();
         loop {
             if k > band.last {
-                return Err(RUN_TOO_LONG);
+                return Err(bits.fault(RUN_TOO_LONG));
             }
             let coefficient = &mut block[usize::from(NATURAL[k])];
             if *coefficient != 0 {

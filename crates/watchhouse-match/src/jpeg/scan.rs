@@ -5,7 +5,8 @@ use super::frame::Frame;
 use super::huffman::{Table, Use};
 use super::progressive::{self, Band};
 use super::segments::Scripts;
-use super::{JpegError, McuRow, sequential};
+use super::sift::{Detail, Sieve};
+use super::{JpegError, McuRow, sequential, sift};
 
 const MALFORMED_HEADER: JpegError = JpegError::Malformed("it has a scan header that is not whole");
 
@@ -26,6 +27,7 @@ pub(super) struct Scan<'a> {
 /// What a scan brings.
 enum Pass {
     Sequential(Vec<(Box<Table>, Box<Table>)>),
+    Sifted(Vec<Sieve>),
     Dc { tables: Vec<Box<Table>>, low: u32 },
     DcBit { low: u32 },
     Ac { table: Box<Table>, band: Band },
@@ -131,6 +133,27 @@ impl<'a> Scan<'a> {
         })
     }
 
+    /// See [`Reader::sift`](super::Reader::sift).
+    pub(super) fn sift(&mut self, detail: Detail) -> bool {
+        if self.parts.iter().all(|part| part.index != 0) {
+            return false;
+        }
+        match &mut self.pass {
+            Pass::Sequential(tables) => {
+                let n_coded = self.bits.rest().len();
+                let sieves = std::mem::take(tables).into_iter().zip(&self.parts);
+                let sieves = sieves.map(|((dc, ac), part)| {
+                    let detail = (part.index == 0).then_some(detail);
+                    Sieve::new(dc, ac, detail, n_coded)
+                });
+                self.pass = Pass::Sifted(sieves.collect());
+                true
+            }
+            Pass::Dc { .. } => detail == Detail::Constant,
+            Pass::Sifted(_) | Pass::DcBit { .. } | Pass::Ac { .. } | Pass::AcBit { .. } => false,
+        }
+    }
+
     pub(super) fn n_components(&self) -> usize {
         self.parts.len()
     }
@@ -176,6 +199,9 @@ impl<'a> Scan<'a> {
                 let (dc, ac) = &tables[at.nth];
                 *last = sequential::read_block(at.bits, (dc, ac), at.prediction, block)?;
                 Ok(())
+            }),
+            Pass::Sifted(sieves) => walk.run(row, y, |at, block, last| {
+                sift::read_block(at.bits, &sieves[at.nth], at.prediction, (block, last))
             }),
             Pass::Dc { tables, low } => walk.run(row, y, |at, block, _| {
                 progressive::read_dc(at.bits, &tables[at.nth], *low, at.prediction, block)

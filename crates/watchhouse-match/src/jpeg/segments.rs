@@ -64,6 +64,19 @@ impl<'a> Segments<'a> {
         Ok((kind, segment))
     }
 
+    /// Skips coded data and the restart markers in it.
+    pub(super) fn skip_coded(&mut self) -> Result<(), JpegError> {
+        loop {
+            let coded = self.rest;
+            let kind = self.next_marker()?;
+            if !(marker::FIRST_RESTART..=marker::LAST_RESTART).contains(&kind) {
+                // What was skipped stays skipped: the marker and nothing else is left.
+                self.rest = &coded[coded.len() - self.rest.len() - 2..];
+                return Ok(());
+            }
+        }
+    }
+
     fn next_marker(&mut self) -> Result<u8, JpegError> {
         loop {
             let at = memchr::memchr(0xff, self.rest).ok_or(JpegError::Truncated)?;

@@ -4,7 +4,8 @@ use super::bits::Bits;
 use super::huffman::{Code, Table};
 use super::{Block, JpegError, NATURAL};
 
-const RUN_TOO_LONG: JpegError = JpegError::Malformed("it has a run beyond the end of a block");
+pub(super) const RUN_TOO_LONG: JpegError =
+    JpegError::Malformed("it has a run beyond the end of a block");
 
 /// Reads a block over what was there. Answers where its last coefficient lies in zigzag order.
 #[inline(always)]
@@ -20,7 +21,7 @@ pub(super) fn read_block(
     let code = dc.peek(&bits)?;
     *prediction += bits.peek_signed(code.length(), code.size());
     bits.skip(code.total_length());
-    block[0] = in_range(*prediction)?;
+    block[0] = in_range(*prediction, &bits)?;
 
     let mut k = 0;
     'block: loop {
@@ -35,7 +36,7 @@ pub(super) fn read_block(
                 if next > Code::END_OF_BLOCK as usize {
                     break 'block;
                 }
-                return Err(RUN_TOO_LONG);
+                return Err(bits.fault(RUN_TOO_LONG));
             }
             k = next;
             block[usize::from(NATURAL[k])] = number as i16;
@@ -51,11 +52,11 @@ pub(super) fn read_block(
 /// # Errors
 /// If it is larger than a coefficient of eight-bit samples can be by far.
 #[inline(always)]
-pub(super) fn in_range(number: i32) -> Result<i16, JpegError> {
+pub(super) fn in_range(number: i32, bits: &Bits<'_>) -> Result<i16, JpegError> {
     // Without the lowest number, from which a refinement could go no further down.
     if number.unsigned_abs() <= i16::MAX.unsigned_abs().into() {
         Ok(number as i16)
     } else {
-        Err(JpegError::Malformed("it has a coefficient out of range"))
+        Err(bits.fault(JpegError::Malformed("it has a coefficient out of range")))
     }
 }
