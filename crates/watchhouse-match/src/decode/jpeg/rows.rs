@@ -57,7 +57,7 @@ impl Rows {
         })
     }
 
-    /// The most that taking a picture's rows holds.
+    /// What taking a picture's rows holds, but for some padding.
     pub(crate) fn memory_bytes(frame: &Frame) -> u64 {
         let (_, most_v) = most_factors(frame);
         let row = frame.width.next_multiple_of(ROW_UNIT) as u64;
