@@ -8,7 +8,9 @@ SHELL := /bin/bash
 BUILD_TOOLS := cc=build-essential
 TEST_TOOLS := $(BUILD_TOOLS) /usr/lib/postgresql/*/bin/postgres=postgresql strace=strace \
   script=bsdutils unshare=util-linux setpriv=util-linux ss=iproute2 \
-  /usr/lib/python3/dist-packages/PIL=python3-pil
+  /usr/lib/python3/dist-packages/PIL=python3-pil \
+  /usr/share/wallpapers/*/contents/images/*.jpg=plasma-workspace-wallpapers \
+  /usr/share/backgrounds/mate/*/*.jpg=mate-backgrounds
 
 # What the tools that we are measured against need, to be built, and photographs for both.
 PEER_TOOLS := /usr/lib/python3.*/ensurepip=python3-venv /usr/include/python3.*/Python.h=python3-dev \

@@ -19,9 +19,7 @@ mod sequential;
 mod sift;
 
 pub(crate) use error::JpegError;
-#[allow(unused_imports, reason = "samples are made of it next")]
 pub(crate) use frame::{Colours, Component, Frame};
-
 pub(crate) use sift::Detail;
 
 use scan::Scan;
@@ -77,7 +75,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Reader<'_>, JpegError> {
         .read_to_scan(&mut segments)?
         .ok_or(JpegError::Malformed("it has no scan"))?;
     let mut frame = scripts.take_frame()?;
-    let scan = Scan::new(&header, &mut frame, &scripts, segments.rest())?;
+    let scan = Scan::new(header, &mut frame, &scripts, segments.rest())?;
     Ok(Reader {
         // A later scan could bring nothing new to a file that is not progressive.
         is_streamed: !frame.progressive && scan.n_components() == frame.components.len(),
@@ -177,7 +175,7 @@ impl Reader<'_> {
                 return self.frame.check_is_complete();
             };
             let coded = self.segments.rest();
-            self.scan = Scan::new(&header, &mut self.frame, &self.scripts, coded)?;
+            self.scan = Scan::new(header, &mut self.frame, &self.scripts, coded)?;
         }
         Err(JpegError::TooManyScans)
     }

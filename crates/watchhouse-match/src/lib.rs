@@ -19,10 +19,10 @@ pub mod digest;
 pub mod hash;
 pub mod index;
 pub mod inspect;
-#[allow(dead_code, reason = "samples are made of it next")]
 mod jpeg;
 pub mod pdq;
 pub mod picture;
+pub mod screen;
 pub mod text;
 pub mod video;
 pub mod vpdq;
@@ -43,5 +43,6 @@ pub use index::{
 pub use inspect::{Frame, Inspection, inspect};
 pub use pdq::{Family, Pdq, PdqHasher, Spectrum, Transform, pdq};
 pub use picture::{Channels, Picture, Row};
+pub use screen::{Screened, screen};
 pub use video::Container;
 pub use vpdq::{Sampling, Share, Shares, VideoFrame, Vpdq};

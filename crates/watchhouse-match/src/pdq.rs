@@ -21,7 +21,7 @@ pub use hasher::PdqHasher;
 pub(crate) use luma::Luma;
 #[cfg(test)]
 pub(crate) use luma::luma_rounded_once;
-pub(crate) use shrink::{Block64, Shrink};
+pub(crate) use shrink::{Block64, SIDE, Shrink, weights};
 pub use transform::Transform;
 
 use crate::hash::PdqHash;
@@ -66,6 +66,14 @@ impl Spectrum {
             hasher.push(row);
         }
         hasher.finish()
+    }
+
+    /// Of a picture that was shrunk already.
+    pub(crate) fn of_block(block: &Block64) -> Spectrum {
+        Spectrum {
+            coefficients: Some(dct::transform(block)),
+            quality: quality::quality(block),
+        }
     }
 
     pub fn pdq(&self) -> Pdq {

@@ -4,6 +4,7 @@ mod compaction;
 mod jpeg;
 mod naive;
 mod pixels;
+mod screen;
 mod snapshot;
 mod walk;
 

@@ -4,6 +4,7 @@ use image::ImageError;
 use image::error::LimitErrorKind;
 
 use super::Format;
+use crate::jpeg::JpegError;
 
 /// What went wrong, by what the caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +67,7 @@ impl DecodeError {
         self.kind.code()
     }
 
-    pub(super) fn of(self, format: Format) -> DecodeError {
+    pub(crate) fn of(self, format: Format) -> DecodeError {
         DecodeError {
             format: Some(format),
             ..self
@@ -107,6 +108,18 @@ impl From<ImageError> for DecodeError {
                 DecodeErrorKind::Truncated
             }
             _ => DecodeErrorKind::Malformed,
+        };
+        kind.because_of(&error)
+    }
+}
+
+impl From<JpegError> for DecodeError {
+    fn from(error: JpegError) -> DecodeError {
+        let kind = match error {
+            JpegError::Truncated => DecodeErrorKind::Truncated,
+            JpegError::Malformed(_) => DecodeErrorKind::Malformed,
+            JpegError::Unsupported(_) => DecodeErrorKind::UnsupportedFormat,
+            JpegError::TooManyScans => DecodeErrorKind::TooManyScans,
         };
         kind.because_of(&error)
     }

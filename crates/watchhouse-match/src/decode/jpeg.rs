@@ -16,7 +16,7 @@ use super::error::malformed;
 use super::reader::Reader;
 use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Viewer};
 use crate::arch::Kernel;
-use crate::jpeg::{self, JpegError, MAX_SCANS};
+use crate::jpeg::{self, MAX_SCANS};
 
 mod marker {
     pub(super) const RESTARTS: std::ops::RangeInclusive<u8> = 0xd0..=0xd7;
@@ -111,17 +111,5 @@ fn next_marker(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
             0 => {}
             kind => return Ok(kind),
         }
-    }
-}
-
-impl From<JpegError> for DecodeError {
-    fn from(error: JpegError) -> DecodeError {
-        let kind = match error {
-            JpegError::Truncated => DecodeErrorKind::Truncated,
-            JpegError::Malformed(_) => DecodeErrorKind::Malformed,
-            JpegError::Unsupported(_) => DecodeErrorKind::UnsupportedFormat,
-            JpegError::TooManyScans => DecodeErrorKind::TooManyScans,
-        };
-        kind.because_of(&error)
     }
 }

@@ -31,7 +31,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    pub(super) fn check_bytes(&self, bytes: &[u8]) -> Result<(), DecodeError> {
+    pub(crate) fn check_bytes(&self, bytes: &[u8]) -> Result<(), DecodeError> {
         if bytes.is_empty() {
             return Err(DecodeErrorKind::Empty.because("it has no bytes"));
         }
@@ -69,7 +69,7 @@ impl Limits {
     }
 
     /// Checks what decoding holds at a time, for those that do not hold all pixels.
-    pub(super) fn check_memory(&self, canvas: &Canvas, n_bytes: u64) -> Result<(), DecodeError> {
+    pub(crate) fn check_memory(&self, canvas: &Canvas, n_bytes: u64) -> Result<(), DecodeError> {
         if n_bytes > self.decoded_bytes {
             return Err(DecodeErrorKind::TooMuchMemory.because(format!(
                 "decoding its {}x{} pixels takes {n_bytes} bytes, more than {}",
@@ -80,7 +80,7 @@ impl Limits {
     }
 
     /// Checks the sides of a canvas or of a part of it.
-    pub(super) fn check_size(&self, width: u32, height: u32) -> Result<(), DecodeError> {
+    pub(crate) fn check_size(&self, width: u32, height: u32) -> Result<(), DecodeError> {
         if width == 0 || height == 0 {
             return Err(malformed(format!("it is {width}x{height} pixels")));
         }

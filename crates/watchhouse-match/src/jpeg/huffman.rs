@@ -44,7 +44,7 @@ impl Code {
             (Use::Ac, 15, 0) | (Use::ProgressiveAc, _, 0) => run,
             _ => return None,
         };
-        Some(Code(length + size | length << 8 | size << 16 | run << 24))
+        Some(Code((length + size) | length << 8 | size << 16 | run << 24))
     }
 
     /// Of the code and the bits of the number behind it.

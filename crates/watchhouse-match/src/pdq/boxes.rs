@@ -6,6 +6,8 @@
 //!
 //! Always inlined, so that each kernel in `arch` compiles it for its own CPUs.
 
+use std::ops::Range;
+
 use super::band::{Column, LANES};
 
 /// How far the mean of a window reaches: `[i - behind, i + ahead]`, cut at the ends.
@@ -24,6 +26,28 @@ impl Window {
             ahead: (size + 2) / 2 - 1,
         }
     }
+
+    fn around(self, i: usize, len: usize) -> Range<usize> {
+        (i + self.ahead + 1).saturating_sub(self.size)..(i + self.ahead + 1).min(len)
+    }
+}
+
+/// What each of `len` samples weighs, where it does, in the mean of means around sample `i`: the two
+/// blurs along one direction, for those who have sums of samples instead of samples.
+pub(super) fn weights_in_mean_of_means(i: usize, len: usize) -> (usize, Vec<f32>) {
+    let window = Window::for_len(len);
+    let means = window.around(i, len);
+    let first = window.around(means.start, len).start;
+    let end = window.around(means.end - 1, len).end;
+    let mut weights = vec![0.0; end - first];
+    for mean in means.clone() {
+        let inside = window.around(mean, len);
+        let weight = 1.0 / (means.len() * inside.len()) as f32;
+        for sample in inside {
+            weights[sample - first] += weight;
+        }
+    }
+    (first, weights)
 }
 
 /// The running means along all rows of a band. Calls `mean` with each x, the sums of the window

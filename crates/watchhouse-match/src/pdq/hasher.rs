@@ -2,7 +2,7 @@
 
 use super::luma::Luma;
 use super::shrink::Shrink;
-use super::{Family, Spectrum, dct, quality};
+use super::{Family, Spectrum};
 use crate::arch::Kernel;
 use crate::picture::Row;
 
@@ -67,10 +67,6 @@ impl PdqHasher {
                 quality: 0,
             };
         };
-        let block = self.kernel.finish(&mut shrink);
-        Spectrum {
-            coefficients: Some(dct::transform(block)),
-            quality: quality::quality(block),
-        }
+        Spectrum::of_block(self.kernel.finish(&mut shrink))
     }
 }

@@ -1,9 +1,9 @@
 //! From a picture of any size to 64x64 samples: blur twice, then take centres.
 
 use super::band::{Band, Column, LANES, Transposed};
-use super::boxes::{ColumnBlur, sums_along_rows};
+use super::boxes::{ColumnBlur, sums_along_rows, weights_in_mean_of_means};
 
-pub(super) const SIDE: usize = 64;
+pub(crate) const SIDE: usize = 64;
 
 /// 64 rows of 64 brightness values.
 pub(crate) type Block64 = [[f32; SIDE]; SIDE];
@@ -189,6 +189,12 @@ impl SecondBlur {
         }
         self.n_seen += 1;
     }
+}
+
+/// Along one direction, what the samples of a side of `len` (not 64, which is left as it is) weigh in
+/// the value `i` of 64: the first sample that weighs anything, and the weights from there on.
+pub(crate) fn weights(i: usize, len: usize) -> (usize, Vec<f32>) {
+    weights_in_mean_of_means(centre(i, len), len)
 }
 
 /// floor((i + 1/2) * len / 64)

@@ -10,6 +10,7 @@ mod inspect;
 mod make;
 mod pillow;
 mod reference;
+mod screen;
 mod text;
 mod url;
 mod video;
