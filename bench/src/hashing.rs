@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use watchhouse_demo::pictures::{self, Size};
-use watchhouse_match::{Family, Limits, Picture, inspect, pdq};
+use watchhouse_match::{Family, Limits, Picture, inspect, pdq, screen};
 
 use crate::figure::Versus;
 use crate::peer::Peers;
@@ -14,6 +14,8 @@ use crate::peer::Peers;
 /// Pictures of one kind, and how each is made.
 struct Set {
     work: &'static str,
+    /// The name under which it is also screened.
+    screening: Option<&'static str>,
     size: Size,
     n_pictures: u64,
     extension: &'static str,
@@ -23,6 +25,7 @@ struct Set {
 const SETS: [Set; 5] = [
     Set {
         work: "jpeg-0.3mp",
+        screening: None,
         size: Size {
             width: 640,
             height: 480,
@@ -33,6 +36,7 @@ const SETS: [Set; 5] = [
     },
     Set {
         work: "jpeg-2mp",
+        screening: Some("screen-2mp"),
         size: LARGE,
         n_pictures: 6,
         extension: "jpg",
@@ -40,6 +44,7 @@ const SETS: [Set; 5] = [
     },
     Set {
         work: "jpeg-12mp",
+        screening: Some("screen-12mp"),
         size: HUGE,
         n_pictures: 2,
         extension: "jpg",
@@ -47,6 +52,7 @@ const SETS: [Set; 5] = [
     },
     Set {
         work: "jpeg-12mp-progressive",
+        screening: Some("screen-12mp-progressive"),
         size: HUGE,
         n_pictures: 2,
         extension: "jpg",
@@ -54,6 +60,7 @@ const SETS: [Set; 5] = [
     },
     Set {
         work: "png-2mp",
+        screening: None,
         size: LARGE,
         n_pictures: 4,
         extension: "png",
@@ -77,7 +84,18 @@ pub(crate) fn measure(peers: &mut Peers) -> anyhow::Result<Vec<Versus>> {
     for set in &SETS {
         eprintln!("hashing {} pictures of {}", set.n_pictures, set.work);
         let files = set.make(peers, directory.path())?;
-        measured.push(whole_files(peers, set.work, &files)?);
+        measured.push(whole_files(peers, set.work, &files, |bytes, limits| {
+            inspect(bytes, limits).context("a picture could not be decoded")?;
+            Ok(())
+        })?);
+        let Some(work) = set.screening else {
+            continue;
+        };
+        measured.push(whole_files(peers, work, &files, |bytes, limits| {
+            let screened = screen(bytes, limits).context("a picture could not be read")?;
+            screened.context("a picture could not be screened")?;
+            Ok(())
+        })?);
     }
     Ok(measured)
 }
@@ -116,8 +134,13 @@ impl Set {
     }
 }
 
-/// From a file's bytes to its hash.
-fn whole_files(peers: &mut Peers, work: &'static str, files: &[PathBuf]) -> anyhow::Result<Versus> {
+/// From a file's bytes to what `hash` makes of them.
+fn whole_files(
+    peers: &mut Peers,
+    work: &'static str,
+    files: &[PathBuf],
+    hash: impl Fn(&[u8], &Limits) -> anyhow::Result<()>,
+) -> anyhow::Result<Versus> {
     let read: Result<Vec<Vec<u8>>, _> = files.iter().map(std::fs::read).collect();
     let read = read?;
     let limits = Limits::default();
@@ -125,7 +148,7 @@ fn whole_files(peers: &mut Peers, work: &'static str, files: &[PathBuf]) -> anyh
     let ours = || {
         let began = Instant::now();
         for bytes in &read {
-            inspect(bytes, &limits).context("a picture could not be decoded")?;
+            hash(bytes, &limits)?;
         }
         Ok(began.elapsed().as_secs_f64() / n_files)
     };
