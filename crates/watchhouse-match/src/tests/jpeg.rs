@@ -2,8 +2,6 @@
 
 mod encode;
 
-use std::time::Instant;
-
 use encode::{Plane, Sheet, scan};
 use proptest::prelude::*;
 
@@ -382,13 +380,8 @@ fn memory_is_announced_before_it_is_taken() {
         (encode::baseline(&sheet, true), 1),
         (encode::progressive(&sheet), 65_500u64.div_ceil(16)),
     ] {
-        let began = Instant::now();
         let reader = jpeg::read(&file).expect("its headers can be read");
         assert_eq!(reader.memory_bytes(), blocks * 129 * n_rows);
-        assert!(began.elapsed().as_millis() < 100);
     }
-    // Streamed, it ends with the row in which the data does.
-    let began = Instant::now();
     assert!(read(&encode::baseline(&sheet, true)).is_err());
-    assert!(began.elapsed().as_millis() < 1_000);
 }
