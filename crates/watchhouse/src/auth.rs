@@ -52,6 +52,10 @@ pub enum Scope {
     /// Claim, release and decide.
     #[serde(rename = "cases:decide")]
     CasesDecide,
+    #[serde(rename = "policies:read")]
+    PoliciesRead,
+    #[serde(rename = "policies:write")]
+    PoliciesWrite,
     #[serde(rename = "actions:read")]
     ActionsRead,
     /// Say what became of an action.
@@ -79,7 +83,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Scope; 18] = [
+    pub const ALL: [Scope; 20] = [
         Scope::Admin,
         Scope::Scan,
         Scope::Lookup,
@@ -88,6 +92,8 @@ impl Scope {
         Scope::ItemsRead,
         Scope::CasesRead,
         Scope::CasesDecide,
+        Scope::PoliciesRead,
+        Scope::PoliciesWrite,
         Scope::ActionsRead,
         Scope::ActionsWrite,
         Scope::WebhooksRead,
@@ -110,6 +116,8 @@ impl Scope {
             Scope::ItemsRead => "items:read",
             Scope::CasesRead => "cases:read",
             Scope::CasesDecide => "cases:decide",
+            Scope::PoliciesRead => "policies:read",
+            Scope::PoliciesWrite => "policies:write",
             Scope::ActionsRead => "actions:read",
             Scope::ActionsWrite => "actions:write",
             Scope::WebhooksRead => "webhooks:read",

@@ -2,6 +2,7 @@
 //!
 //! `watchhouse.default.toml` documents every setting; a name that is not in it is refused.
 
+mod decisions;
 mod reports;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use decisions::{Appeals, Decisions, Step, Strikes};
 pub use reports::{Lane, ReportForm, Reports};
 
 use crate::jobs::search_sightings::AFTERTHOUGHT;
@@ -39,6 +41,9 @@ pub struct Config {
     pub banks: Banks,
     pub rules: Rules,
     pub cases: Cases,
+    pub decisions: Decisions,
+    pub appeals: Appeals,
+    pub strikes: Strikes,
     pub reports: Reports,
     pub report_form: ReportForm,
     pub webhooks: Webhooks,
@@ -274,8 +279,14 @@ impl Config {
                 "the settings are wrong: {name} is {value}, and at most {most} is allowed: {why}"
             );
         }
-        let reports = self.reports.check();
-        reports.map_err(|what| anyhow::anyhow!("the settings are wrong: {what}"))?;
+        for checked in [
+            self.decisions.check(),
+            self.appeals.check(),
+            self.strikes.check(),
+            self.reports.check(),
+        ] {
+            checked.map_err(|what| anyhow::anyhow!("the settings are wrong: {what}"))?;
+        }
         let whole_scan = self
             .fetch
             .timeout_seconds

@@ -208,6 +208,16 @@ pub enum UnknownCategory {
     Keyword { category: String, name: String },
 }
 
+impl UnknownCategory {
+    /// The field that holds what is not known.
+    pub fn field(&self) -> &'static str {
+        match self {
+            UnknownCategory::Category { .. } => "category",
+            UnknownCategory::Keyword { .. } => "keyword",
+        }
+    }
+}
+
 /// Whether a report may name this category, and under it this keyword.
 ///
 /// # Errors

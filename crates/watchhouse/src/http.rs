@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod actions;
+pub mod appeals;
 pub mod banks;
 pub mod cases;
 pub mod decisions;
@@ -23,10 +24,12 @@ pub mod observe;
 pub mod openapi;
 pub mod organisations;
 pub mod page;
+pub mod policies;
 pub mod receipts;
 pub mod report_form;
 pub mod reports;
 pub mod scan;
+pub mod statements;
 pub mod webhook_endpoints;
 
 use axum::extract::Request;
@@ -59,6 +62,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(items::show_item))
         .routes(routes!(accounts::list_accounts))
         .routes(routes!(accounts::show_account))
+        .routes(routes!(accounts::list_strikes))
         .routes(routes!(cases::list_cases))
         .routes(routes!(cases::claim_next_case))
         .routes(routes!(cases::show_case))
@@ -66,7 +70,23 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(cases::release_case))
         .routes(routes!(decisions::create_decision))
         .routes(routes!(decisions::list_decisions))
+        .routes(routes!(decisions::preview_decision))
         .routes(routes!(decisions::show_decision))
+        .routes(routes!(decisions::second_decision))
+        .routes(routes!(decisions::undo_decision))
+        .routes(routes!(decisions::create_reversal))
+        .routes(routes!(statements::list_statements))
+        .routes(routes!(statements::show_statement))
+        .routes(routes!(appeals::appeal_statement))
+        .routes(routes!(appeals::appeal_receipt))
+        .routes(routes!(appeals::list_appeals))
+        .routes(routes!(appeals::show_appeal, appeals::change_appeal))
+        .routes(routes!(policies::create_policy, policies::list_policies))
+        .routes(routes!(policies::show_policy, policies::change_policy))
+        .routes(routes!(
+            policies::create_policy_version,
+            policies::list_policy_versions
+        ))
         .routes(routes!(reports::create_report, reports::list_reports))
         .routes(routes!(reports::show_report))
         .routes(routes!(receipts::show_receipt))
@@ -139,7 +159,14 @@ fn pages(document: OpenApi) -> Router<App> {
         );
     Router::from(page)
         .route("/", get(|| async { Redirect::to("/docs/") }))
-        .route("/receipts/{token}", get(receipts::show_receipt_page))
+        .route(
+            "/receipts/{token}",
+            get(receipts::show_receipt_page).post(appeals::send_receipt_appeal_form),
+        )
+        .route(
+            "/statements/{token}",
+            get(statements::show_statement_page).post(statements::send_appeal_form),
+        )
         .route(
             "/report",
             get(report_form::show_report_form).post(report_form::send_report_form),

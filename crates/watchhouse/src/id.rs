@@ -76,6 +76,7 @@ pub trait Name: Sized {
 ids! {
     AccountId = "acc";
     ActionId = "act";
+    AppealId = "apl";
     BankId = "bnk";
     CaseId = "cas";
     DecisionId = "dec";
@@ -90,10 +91,14 @@ ids! {
     MatchId = "mat";
     MessageId = "msg";
     OrganisationId = "org";
+    PolicyId = "pol";
     ReportId = "rep";
     RequestId = "req";
     /// One scan, and what it leaves behind.
     SightingId = "scn";
+    /// What somebody is told who is acted against.
+    StatementId = "stm";
+    StrikeId = "str";
     WebhookEndpointId = "whe";
 }
 

@@ -9,6 +9,7 @@
 
 pub mod answer_reports;
 pub mod deliver_webhook;
+pub mod end_action;
 mod endpoint_turns;
 pub mod escalate_case;
 pub mod forget_attempts;
@@ -16,6 +17,7 @@ pub mod forget_blob;
 pub mod forget_checkpoints;
 pub mod look_again;
 pub mod search_sightings;
+pub mod take_effect;
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -38,6 +40,7 @@ pub use endpoint_turns::EndpointTurns;
 
 use answer_reports::AnswerReports;
 use deliver_webhook::DeliverWebhook;
+use end_action::EndAction;
 use endpoint_turns::Called;
 use escalate_case::EscalateCase;
 use forget_attempts::ForgetAttempts;
@@ -45,6 +48,7 @@ use forget_blob::ForgetBlob;
 use forget_checkpoints::ForgetCheckpoints;
 use look_again::LookAgain;
 use search_sightings::SearchSightings;
+use take_effect::TakeEffect;
 
 /// A job that has not ended by then is taken to have died, and runs again.
 const LEASE: Duration = Duration::from_mins(1);
@@ -211,12 +215,14 @@ async fn run(app: &App, job: &QueuedJob) -> Result<Outcome, (anyhow::Error, u32)
     match job.name.as_str() {
         AnswerReports::NAME => run_as::<AnswerReports>(app, job).await,
         DeliverWebhook::NAME => run_as::<DeliverWebhook>(app, job).await,
+        EndAction::NAME => run_as::<EndAction>(app, job).await,
         EscalateCase::NAME => run_as::<EscalateCase>(app, job).await,
         ForgetAttempts::NAME => run_as::<ForgetAttempts>(app, job).await,
         ForgetBlob::NAME => run_as::<ForgetBlob>(app, job).await,
         ForgetCheckpoints::NAME => run_as::<ForgetCheckpoints>(app, job).await,
         LookAgain::NAME => run_as::<LookAgain>(app, job).await,
         SearchSightings::NAME => run_as::<SearchSightings>(app, job).await,
+        TakeEffect::NAME => run_as::<TakeEffect>(app, job).await,
         // A newer version's job: leave it for a node that knows it.
         _ => Ok(Outcome::NotYet(later(
             app.clock.now(),

@@ -3,6 +3,7 @@
 //! Modules in reading order; ARCHITECTURE.md has the map.
 
 pub mod app;
+pub mod appeals;
 pub mod archive;
 pub mod auth;
 pub mod bank_file;
@@ -10,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod data_dir;
+pub mod decisions;
 pub mod dsa;
 pub mod form_limits;
 pub mod hex;
@@ -29,5 +31,6 @@ pub mod rules;
 pub mod sandbox;
 pub mod scan;
 pub mod secrets;
+pub mod statements;
 pub mod store;
 pub mod vault;

@@ -27,6 +27,17 @@ pub enum Event {
     CaseEscalated,
     #[serde(rename = "case.decided")]
     CaseDecided,
+    /// A second person has to agree with it.
+    #[serde(rename = "decision.proposed")]
+    DecisionProposed,
+    #[serde(rename = "decision.reversed")]
+    DecisionReversed,
+    #[serde(rename = "statement.issued")]
+    StatementIssued,
+    #[serde(rename = "appeal.received")]
+    AppealReceived,
+    #[serde(rename = "appeal.answered")]
+    AppealAnswered,
     #[serde(rename = "report.received")]
     ReportReceived,
     #[serde(rename = "report.decided")]
@@ -42,6 +53,11 @@ impl Event {
             Event::CaseChanged => "case.changed",
             Event::CaseEscalated => "case.escalated",
             Event::CaseDecided => "case.decided",
+            Event::DecisionProposed => "decision.proposed",
+            Event::DecisionReversed => "decision.reversed",
+            Event::StatementIssued => "statement.issued",
+            Event::AppealReceived => "appeal.received",
+            Event::AppealAnswered => "appeal.answered",
             Event::ReportReceived => "report.received",
             Event::ReportDecided => "report.decided",
             Event::ActionRequested => "action.requested",

@@ -1,5 +1,5 @@
-//! Receipts: the address under which whoever reported sees what became of it. Also the tokens of the public
-//! form, each good for one report.
+//! Receipts: the address under which whoever reported sees what became of it. Also the addresses of
+//! statements of reasons, and the tokens of the public form, each good for one report.
 //!
 //! The address is the right to look: whoever has it may, and nobody can guess one. It is made from the
 //! report's id and a key that is sealed at rest, so that no table holds what opens a report.
@@ -10,7 +10,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::id::{FormId, Name, ReportId};
+use crate::id::{FormId, Name, ReportId, StatementId};
 use crate::secrets::Secrets;
 use crate::store::Tx;
 
@@ -19,6 +19,7 @@ const MAC_BYTES: usize = 16;
 
 /// What a token is for is part of what is signed, so that none stands for another.
 const RECEIPT: &[u8] = b"watchhouse receipt\n";
+const STATEMENT: &[u8] = b"watchhouse statement of reasons\n";
 const FORM: &[u8] = b"watchhouse report form\n";
 
 /// Makes and reads receipts' tokens.
@@ -55,6 +56,17 @@ impl Receipts {
     /// The report that a token is of. None if it is none that we made.
     pub fn read(&self, token: &str) -> Option<ReportId> {
         self.open_token(RECEIPT, token)
+    }
+
+    /// Where a statement of reasons is shown.
+    pub fn statement_address(&self, public_url: &str, statement: &StatementId) -> String {
+        let token = self.make(STATEMENT, statement);
+        format!("{}/statements/{token}", public_url.trim_end_matches('/'))
+    }
+
+    /// The statement that a token is of. None if it is none that we made.
+    pub fn read_statement(&self, token: &str) -> Option<StatementId> {
+        self.open_token(STATEMENT, token)
     }
 
     /// What a public form carries, so that it is sent once and was given out here.

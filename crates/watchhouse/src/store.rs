@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod actions;
+pub mod appeals;
 pub mod banks;
 pub mod cases;
 pub mod db;
@@ -30,9 +31,12 @@ pub mod meta;
 mod migrate;
 pub mod organisations;
 pub mod page;
+pub mod policies;
 pub mod reports;
 pub mod sighting_queue;
 pub mod sightings;
+pub mod statements;
+pub mod strikes;
 pub mod webhook_endpoints;
 
 pub use db::{Dialect, Row, Store, Tx};

@@ -37,6 +37,7 @@ pub(super) async fn decide(reviewer: &Api, platform: &Platform) -> anyhow::Resul
     let removal = json!({
         "policy": "demo",
         "outcome": "violation",
+        "facts": "The picture is one that was banked.",
         "reasons": "It is a copy of a picture in the bank.",
         "actions": [{ "kind": "remove" }],
     });

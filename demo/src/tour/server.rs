@@ -57,6 +57,8 @@ impl Server {
             .env("WATCHHOUSE_DATA_DIR", dir.join("watchhouse"))
             .env("WATCHHOUSE_SERVER__LISTEN", listen.to_string())
             .env("WATCHHOUSE_OUTBOUND__ALLOW_NETWORKS", r#"["127.0.0.0/8"]"#)
+            // Nobody looks at the tour's decisions who might want to undo one.
+            .env("WATCHHOUSE_DECISIONS__UNDO_SECONDS", "0")
             // What it says goes to a file, where colours are noise.
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())

@@ -1,4 +1,4 @@
-//! What an operator does once: keys with few rights, a bank, and where the webhooks go.
+//! What an operator does once: keys with few rights, a bank, a policy, and where the webhooks go.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -60,6 +60,21 @@ pub(super) async fn prepare(dir: &Path, admin: &Api, webhook_url: &str) -> anyho
     let keeper_key = key("demo bank keeper", &["banks:read", "banks:write"]).await?;
     let auditor_key = key("demo auditor", &["ledger:read"]).await?;
     let bank = admin.post("/banks", bank).await?;
+    let policy = json!({
+        "name": "demo",
+        "terms": {
+            "ground": "terms",
+            "reference": "Rules of the demo, section 1",
+            "category": "x_demo",
+            "strike_weight": 1,
+            "strike_days": 90,
+            "texts": {
+                "en": { "title": "Known pictures", "text": "Do not post pictures that are in the bank." },
+                "fr": { "title": "Images connues", "text": "Ne publiez pas d’images qui sont dans la banque." },
+            },
+        },
+    });
+    admin.post("/policies", policy).await?;
     // Last, since one whose secret is lost would be delivered to in vain.
     let endpoint = json!({ "url": webhook_url, "description": "the demo platform" });
     let endpoint = admin.post("/webhook-endpoints", endpoint).await?;

@@ -27,6 +27,12 @@ pub struct Action {
     pub parameters: serde_json::Value,
     pub item: Option<ItemId>,
     pub account: Option<AccountId>,
+    /// The countries where it holds, as two letters each. Empty: everywhere.
+    pub territory: Vec<String>,
+    /// When it ends by itself; null where it does not.
+    pub until: Option<Timestamp>,
+    /// The action that this one lifts.
+    pub lifts: Option<ActionId>,
     pub state: ActionState,
     /// What the platform said of it.
     pub detail: Option<String>,
@@ -44,6 +50,9 @@ impl From<store::actions::Action> for Action {
             parameters: action.parameters,
             item: action.item_id,
             account: action.account_id,
+            territory: action.territory,
+            until: action.until,
+            lifts: action.lifts,
             state: action.state,
             detail: action.detail,
             requested_at: action.requested_at,

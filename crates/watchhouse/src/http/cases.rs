@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::decisions::Decision;
+use super::accounts::Strike;
+use super::appeals::Appeal;
+use super::decisions::{Decision, decided_before};
 use super::error::{ApiError, ApiResult, conflict, invalid, not_found};
 use super::extract::{Input, Listed, Params, Path, Scoped, page};
 use super::found_match::FoundMatch;
@@ -19,8 +21,9 @@ use super::scan::Reason;
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
+use crate::decisions::account_of;
 use crate::hex;
-use crate::id::{CaseId, EvidenceId, KeyId, Name as _};
+use crate::id::{CaseId, DecisionId, EvidenceId, KeyId, Name as _};
 use crate::store;
 use crate::store::Tx;
 use crate::store::cases::{CaseFilter, CaseState, Claimed, Subject};
@@ -44,6 +47,10 @@ pub struct Case {
     decided_at: Option<Timestamp>,
     /// When the first of its reports has to be answered; null where there is no clock.
     due_at: Option<Timestamp>,
+    /// The decision that waits for a second person; nobody can claim the case meanwhile.
+    proposal: Option<DecisionId>,
+    /// The case on the same subject that took in what this one had, when its decision was undone.
+    merged_into: Option<CaseId>,
     /// Who has it now; null when nobody has.
     claim: Option<Claim>,
 }
@@ -81,6 +88,23 @@ pub struct CaseInFull {
     decisions: Vec<Decision>,
     /// How many reports it has; see `GET /reports?case=…`.
     report_count: u64,
+    /// What its decision will answer; oldest first.
+    appeals: Vec<Appeal>,
+    /// What is recommended for the account, by the weight of its strikes; null where nothing is.
+    recommended: Option<Recommendation>,
+}
+
+/// What an account's strikes speak for. A person decides.
+#[derive(Serialize, ToSchema)]
+pub struct Recommendation {
+    #[schema(example = "suspend")]
+    action: String,
+    /// For how long; null: with no end.
+    days: Option<u32>,
+    /// What the strikes weigh that have neither expired nor been lifted.
+    weight: u32,
+    /// The strikes, newest first.
+    strikes: Vec<Strike>,
 }
 
 /// A sealed copy of media.
@@ -120,6 +144,8 @@ impl Case {
             version: case.version,
             decided_at: case.decided_at,
             due_at: case.due_at,
+            proposal: case.proposal,
+            merged_into: case.merged_into,
             id: case.id,
         }
     }
@@ -177,10 +203,10 @@ pub async fn show_case(
 ) -> ApiResult<Json<CaseInFull>> {
     caller.require(Scope::CasesRead)?;
     let mut tx = app.store.read().await?;
-    Ok(Json(read_in_full(&mut tx, &id).await?))
+    Ok(Json(read_in_full(&mut tx, &app, &id).await?))
 }
 
-async fn read_in_full(tx: &mut Tx, id: &CaseId) -> ApiResult<CaseInFull> {
+async fn read_in_full(tx: &mut Tx, app: &App, id: &CaseId) -> ApiResult<CaseInFull> {
     let case = tx.case(id).await?.ok_or_else(|| not_found("case", id))?;
     let item = match &case.subject {
         Subject::Item(item) => tx.item(item).await?.map(Item::from),
@@ -217,8 +243,35 @@ async fn read_in_full(tx: &mut Tx, id: &CaseId) -> ApiResult<CaseInFull> {
             .collect(),
         decisions,
         report_count: tx.report_count(id).await?,
+        appeals: tx
+            .appeals_of_case(id)
+            .await?
+            .into_iter()
+            .map(Appeal::from)
+            .collect(),
+        recommended: recommend(tx, app, &case.subject).await?,
         case: Case::at(case, tx.now),
     })
+}
+
+async fn recommend(tx: &mut Tx, app: &App, subject: &Subject) -> ApiResult<Option<Recommendation>> {
+    let Some(account) = account_of(tx, subject).await? else {
+        return Ok(None);
+    };
+    let now = tx.now;
+    let mut strikes = tx.strikes_of_account(&account).await?;
+    strikes.retain(|strike| strike.counts_at(now));
+    let weight = strikes.iter().map(|strike| strike.weight).sum();
+    let step = app.config.strikes.step(weight);
+    Ok(step.map(|step| Recommendation {
+        action: step.action.clone(),
+        days: step.days,
+        weight,
+        strikes: strikes
+            .into_iter()
+            .map(|strike| Strike::at(strike, now))
+            .collect(),
+    }))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -265,7 +318,7 @@ pub async fn claim_next_case(
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     record_claim(&mut tx, &caller, &id, lease).await?;
-    let case = read_in_full(&mut tx, &id).await?;
+    let case = read_in_full(&mut tx, &app, &id).await?;
     tx.commit().await?;
     app.wake();
     Ok(Json(case).into_response())
@@ -323,10 +376,13 @@ pub async fn claim_case(
         let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
         return Err(not_had(&case, &caller, tx.now));
     };
+    if tx.has_decided_before(&id, &caller.key_id).await? {
+        return Err(decided_before());
+    }
     if claimed == Claimed::Taken {
         record_claim(&mut tx, &caller, &id, lease).await?;
     }
-    let case = read_in_full(&mut tx, &id).await?;
+    let case = read_in_full(&mut tx, &app, &id).await?;
     tx.commit().await?;
     app.wake();
     Ok(Json(case))
@@ -352,7 +408,7 @@ pub async fn release_case(
         json!({ "case": id.as_str() }),
     )
     .await?;
-    let case = read_in_full(&mut tx, &id).await?;
+    let case = read_in_full(&mut tx, &app, &id).await?;
     tx.commit().await?;
     app.wake();
     Ok(Json(case))
@@ -383,6 +439,12 @@ pub fn not_decidable(
 fn not_had(case: &store::cases::Case, caller: &Caller, now: Timestamp) -> ApiError {
     if case.state == CaseState::Decided {
         return conflict("case_decided", "this case is decided already");
+    }
+    if let Some(proposal) = &case.proposal {
+        return conflict(
+            "decision_proposed",
+            format!("the decision \"{proposal}\" on this case waits for a second person"),
+        );
     }
     match &case.claim {
         Some(claim) if claim.until > now && claim.by != caller.key_id => conflict(

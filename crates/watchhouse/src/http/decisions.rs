@@ -1,49 +1,35 @@
 //! Decisions.
 
+mod planning;
+mod steps;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::actions::Action;
 use super::cases::not_decidable;
-use super::error::{ApiResult, invalid, not_found};
-use super::extract::{Creation, Listed, PageQuery, Params, Path, Scoped, page};
+use super::error::{ApiError, ApiResult, conflict, invalid, not_found};
+use super::extract::{Creation, Input, Listed, Params, Path, Scoped, page};
+use super::policies::check_name;
+use super::statements::StatementOfDecision;
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
-use crate::id::{CaseId, DecisionId, KeyId, Name as _};
-use crate::jobs::answer_reports::AnswerReports;
-use crate::outbox::{self, Event, account_json, item_json};
+use crate::decisions;
+use crate::id::{AccountId, ActionId, CaseId, DecisionId, ItemId, KeyId};
 use crate::store;
 use crate::store::Tx;
-use crate::store::accounts::Account;
-use crate::store::actions::ActionState;
-use crate::store::cases::{Case, Subject};
-use crate::store::decisions::Outcome;
-use crate::store::items::Item;
+use crate::store::cases::Case;
+use crate::store::decisions::{DecisionState, Outcome, PlannedAction};
+use planning::NewAction;
+
+pub use steps::*;
 
 const LONGEST_REASONS: usize = 10_000;
-const MOST_ACTIONS: usize = 20;
-
-/// What an action may be: the field's common ones, and the platform's own as `x_…`.
-const ACTION_KINDS: [&str; 12] = [
-    "remove",
-    "restrict",
-    "age_gate",
-    "stop_recommending",
-    "label",
-    "warn",
-    "suspend",
-    "disable_account",
-    "interstitial",
-    "demonetise",
-    "restore",
-    "enable_account",
-];
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -52,12 +38,19 @@ pub struct NewDecision {
     /// refused with `case_changed`: read the case again, then decide again.
     #[schema(example = 1)]
     case_version: u32,
-    /// The platform's name of the policy that was applied.
-    #[schema(example = "known-media")]
+    /// The name of the policy that was applied: see `GET /policies`. Its newest version is cited.
+    #[schema(example = "terms/known-media")]
     policy: String,
     outcome: Outcome,
-    /// Why, in words that the person concerned may read.
+    /// What was found: the facts, in words that the person concerned will read. A violation has them.
+    #[serde(default)]
+    #[schema(example = "The picture is one that we do not allow.")]
+    facts: String,
+    /// Why that is or is no violation, in words that the person concerned will read.
     reasons: String,
+    /// True if no person decided. Appeals are not decided so.
+    #[serde(default)]
+    is_automated: bool,
     /// What the platform is to do. None for `no_violation`, unless something is to be restored.
     #[serde(default)]
     actions: Vec<NewAction>,
@@ -67,20 +60,6 @@ impl Scoped for NewDecision {
     const SCOPE: Scope = Scope::CasesDecide;
 }
 
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewAction {
-    /// `remove`, `restrict`, `age_gate`, `stop_recommending`, `label`, `warn`, `suspend`,
-    /// `disable_account`, `interstitial`, `demonetise`, `restore`, `enable_account`, or the platform's
-    /// own as `x_…`.
-    #[schema(example = "remove")]
-    kind: String,
-    /// What else the platform has to know; handed on as it is.
-    #[serde(default)]
-    #[schema(value_type = Object)]
-    parameters: Map<String, Value>,
-}
-
 #[derive(Serialize, ToSchema)]
 pub struct Decision {
     id: DecisionId,
@@ -88,12 +67,66 @@ pub struct Decision {
     /// The case's version that was decided.
     case_version: u32,
     policy: String,
+    /// The policy's version that is cited.
+    policy_version: Option<u32>,
     outcome: Outcome,
+    facts: String,
     reasons: String,
+    is_automated: bool,
+    state: DecisionState,
     decided_by: KeyId,
     decided_by_name: String,
     decided_at: Timestamp,
+    /// Until when it can be undone, while it is `pending`.
+    takes_effect_at: Option<Timestamp>,
+    /// The second person, where the policy asks for one.
+    second: Option<Second>,
+    /// The decision that took this one back.
+    reversed_by: Option<DecisionId>,
+    /// The decisions that this one took back.
+    reverses: Vec<DecisionId>,
+    /// What it will ask for; empty once it is effective.
+    planned: Vec<Planned>,
+    /// What it asked for.
     actions: Vec<Action>,
+}
+
+/// Who agreed with a decision, or did not.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SecondOfDecision)]
+pub struct Second {
+    by: KeyId,
+    name: String,
+    at: Timestamp,
+    reasons: String,
+}
+
+/// What a decision will ask the platform for.
+#[derive(Serialize, ToSchema)]
+pub struct Planned {
+    #[schema(example = "remove")]
+    kind: String,
+    #[schema(value_type = Object)]
+    parameters: serde_json::Value,
+    territory: Vec<String>,
+    until: Option<Timestamp>,
+    item: Option<ItemId>,
+    account: Option<AccountId>,
+    lifts: Option<ActionId>,
+}
+
+impl From<PlannedAction> for Planned {
+    fn from(planned: PlannedAction) -> Planned {
+        Planned {
+            kind: planned.kind,
+            parameters: planned.parameters,
+            territory: planned.territory,
+            until: planned.until,
+            item: planned.item,
+            account: planned.account,
+            lifts: planned.lifts,
+        }
+    }
 }
 
 impl Decision {
@@ -103,16 +136,37 @@ impl Decision {
         decision: store::decisions::Decision,
     ) -> store::Result<Decision> {
         let actions = tx.actions_of_decision(&decision.id).await?;
+        let reverses = tx.decisions_reversed_by(&decision.id).await?;
+        let planned = match decision.state {
+            DecisionState::Effective => Vec::new(),
+            _ => decision.planned,
+        };
         Ok(Decision {
             id: decision.id,
             case: decision.case_id,
             case_version: decision.case_version,
             policy: decision.policy,
+            policy_version: decision.policy_version,
             outcome: decision.outcome,
+            facts: decision.facts,
             reasons: decision.reasons,
+            is_automated: decision.is_automated,
             decided_by: decision.decided_by,
             decided_by_name: decision.decided_by_name,
             decided_at: decision.decided_at,
+            takes_effect_at: decision
+                .takes_effect_at
+                .filter(|_| decision.state == DecisionState::Pending),
+            state: decision.state,
+            second: decision.second.map(|second| Second {
+                by: second.by,
+                name: second.by_name,
+                at: second.at,
+                reasons: second.reasons,
+            }),
+            reversed_by: decision.reversed_by,
+            reverses: reverses.into_iter().map(|one| one.id).collect(),
+            planned: planned.into_iter().map(Planned::from).collect(),
             actions: actions.into_iter().map(Action::from).collect(),
         })
     }
@@ -120,8 +174,9 @@ impl Decision {
 
 /// Decide a case.
 ///
-/// Needs the caller's own live claim, and the case's version that the caller looked at. Closes the case
-/// and tells the platform what to do.
+/// Needs the caller's own live claim, and the case's version that the caller looked at. Closes the case;
+/// for as long as the settings say the decision can be undone, and then everybody is told. Where the policy
+/// asks for a second person, the decision waits for one as a proposal.
 #[utoipa::path(post, path = "/cases/{id}/decisions", tag = "decisions",
     params(("id" = CaseId, Path)), request_body = NewDecision,
     responses((status = 201, body = Decision)))]
@@ -140,42 +195,7 @@ pub async fn create_decision(
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);
     }
-    let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
-    if !tx.close_case(&id, &caller.key_id, new.case_version).await? {
-        let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
-        return Err(not_decidable(&case, &caller, tx.now, new.case_version));
-    }
-    let decision = store::decisions::Decision {
-        id: tx.make(),
-        case_id: id,
-        case_version: new.case_version,
-        policy: new.policy,
-        outcome: new.outcome,
-        reasons: new.reasons,
-        decided_by: caller.key_id.clone(),
-        decided_by_name: caller.name.clone(),
-        decided_at: tx.now,
-    };
-    tx.insert_decision(&decision).await?;
-    let n_reports = tx.decide_reports(&decision.case_id, &decision.id).await?;
-    if n_reports > 0 {
-        AnswerReports::enqueue(&mut tx, &decision.id).await?;
-    }
-    let details = json!({
-        "decision": decision.id.as_str(),
-        "case": decision.case_id.as_str(),
-        "case_version": decision.case_version,
-        "policy": decision.policy,
-        "outcome": decision.outcome.as_str(),
-        "reasons": decision.reasons,
-        "reports": n_reports,
-    });
-    tx.record(&caller.actor(), "case.decided", details).await?;
-    let told = Told::read(&mut tx, &case, &decision).await?;
-    for action in new.actions {
-        request_action(&mut tx, &caller, &told, action).await?;
-    }
-    outbox::announce(&mut tx, Event::CaseDecided, told.json(None)).await?;
+    let decision = decide(&mut tx, &app, &caller, &id, new).await?;
     let answer = Decision::read(&mut tx, decision).await?;
     let answer = once.answer(&mut tx, StatusCode::CREATED, &answer).await?;
     tx.commit().await?;
@@ -183,142 +203,187 @@ pub async fn create_decision(
     Ok(answer)
 }
 
-/// What webhooks about a decision tell.
-struct Told {
-    decision: store::decisions::Decision,
-    item: Option<Item>,
-    account: Option<Account>,
+/// What a decision would do.
+#[derive(Serialize, ToSchema)]
+pub struct Consequences {
+    /// As it would be, once it has taken effect or waits for its second person.
+    decision: Decision,
+    /// What those who are acted against would be told.
+    statements: Vec<StatementOfDecision>,
+    /// How many reports would be answered.
+    report_count: u64,
+    /// How many appeals would be answered.
+    appeal_count: usize,
+    /// What the account's strikes weigh, and would weigh.
+    strikes: u32,
+    strikes_after: u32,
 }
 
-impl Told {
-    async fn read(
-        tx: &mut Tx,
-        case: &Case,
-        decision: &store::decisions::Decision,
-    ) -> store::Result<Told> {
-        let (item, account) = match &case.subject {
-            Subject::Item(id) => {
-                let item = tx.item(id).await?;
-                let account = match item.as_ref().and_then(|item| item.account_id.clone()) {
-                    Some(account) => tx.account(&account).await?,
-                    None => None,
-                };
-                (item, account)
-            }
-            Subject::Account(id) => (None, tx.account(id).await?),
-        };
-        Ok(Told {
-            decision: decision.clone(),
-            item,
-            account,
-        })
-    }
+/// Show what a decision would do, without doing it.
+///
+/// Everything is checked and put together as for the decision itself.
+#[utoipa::path(post, path = "/cases/{id}/decisions/preview", tag = "decisions",
+    params(("id" = CaseId, Path)), request_body = NewDecision,
+    responses((status = 200, body = Consequences)))]
+pub async fn preview_decision(
+    State(app): State<App>,
+    Path(id): Path<CaseId>,
+    Input { caller, body: new }: Input<NewDecision>,
+) -> ApiResult<Json<Consequences>> {
+    check(&new)?;
 
-    fn json(&self, action: Option<&store::actions::Action>) -> Value {
-        let mut data = json!({
-            "case": self.decision.case_id.as_str(),
-            "decision": {
-                "id": self.decision.id.as_str(),
-                "policy": self.decision.policy,
-                "outcome": self.decision.outcome.as_str(),
-                "reasons": self.decision.reasons,
-            },
-            "item": self.item.as_ref().map(item_json),
-            "account": self.account.as_ref().map(account_json),
-        });
-        if let Some(action) = action {
-            data["action"] = json!({
-                "id": action.id.as_str(),
-                "kind": action.kind,
-                "parameters": action.parameters,
-            });
-        }
-        data
-    }
+    // Never committed: what is shown is what was done, and then undone.
+    let mut tx = app.store.begin().await?;
+    let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
+    let account = decisions::account_of(&mut tx, &case.subject).await?;
+    let strikes = planning::weight(&mut tx, account.as_ref()).await?;
+    let report_count = tx.report_count(&id).await?;
+    let appeal_count = tx.open_appeals_of_case(&id).await?.len();
+    let decision = decide(&mut tx, &app, &caller, &id, new).await?;
+    decisions::take_effect(&mut tx, &app, &decision.id).await?;
+    let decision = tx.decision(&decision.id).await?.unwrap_or(decision);
+    let statements = StatementOfDecision::read(&mut tx, &decision.id).await?;
+    Ok(Json(Consequences {
+        statements,
+        report_count,
+        appeal_count,
+        strikes,
+        strikes_after: planning::weight(&mut tx, account.as_ref()).await?,
+        decision: Decision::read(&mut tx, decision).await?,
+    }))
 }
 
-async fn request_action(
+async fn decide(
     tx: &mut Tx,
+    app: &App,
     caller: &Caller,
-    told: &Told,
-    new: NewAction,
-) -> ApiResult<()> {
-    let action = store::actions::Action {
-        id: tx.make(),
-        decision_id: told.decision.id.clone(),
-        kind: new.kind,
-        parameters: Value::Object(new.parameters),
-        item_id: told.item.as_ref().map(|item| item.id.clone()),
-        account_id: told.account.as_ref().map(|account| account.id.clone()),
-        state: ActionState::Requested,
-        detail: None,
-        requested_at: tx.now,
-        answered_at: None,
+    id: &CaseId,
+    new: NewDecision,
+) -> ApiResult<store::decisions::Decision> {
+    let case = tx.case(id).await?.ok_or_else(|| not_found("case", id))?;
+    let policy = tx.policy_named(&new.policy).await?;
+    let policy = policy.ok_or_else(|| no_such_policy(&new.policy))?;
+    if policy.retired_at.is_some() {
+        return Err(conflict(
+            "policy_retired",
+            format!("the policy \"{}\" is retired; cite another", policy.name),
+        ));
+    }
+    check_appeals(tx, &case, caller, new.is_automated).await?;
+    let actions = planning::plan(tx, &case, new.actions).await?;
+    let version = new.case_version;
+    let new = decisions::NewDecision {
+        case_version: version,
+        policy,
+        outcome: new.outcome,
+        facts: new.facts,
+        reasons: new.reasons,
+        is_automated: new.is_automated,
+        actions,
     };
-    tx.insert_action(&action).await?;
-    let details = json!({
-        "action": action.id.as_str(),
-        "decision": action.decision_id.as_str(),
-        "kind": action.kind,
-        "parameters": action.parameters.to_string(),
-    });
-    tx.record(&caller.actor(), "action.requested", details)
-        .await?;
-    outbox::announce(tx, Event::ActionRequested, told.json(Some(&action))).await?;
+    let decision = decisions::decide(tx, app, &case, &decider(caller), new).await?;
+    match decision {
+        Some(decision) => Ok(decision),
+        None => {
+            let case = tx.case(id).await?.ok_or_else(|| not_found("case", id))?;
+            Err(not_decidable(&case, caller, tx.now, version))
+        }
+    }
+}
+
+fn decider(caller: &Caller) -> decisions::Decider {
+    decisions::Decider {
+        id: caller.key_id.clone(),
+        name: caller.name.clone(),
+    }
+}
+
+fn no_such_policy(name: &str) -> ApiError {
+    ApiError::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "policy_unknown",
+        format!(
+            "there is no policy \"{name}\": `GET /policies` lists them, and `POST /policies` makes one"
+        ),
+    )
+}
+
+/// An appeal is decided by somebody else than what it is against, and by a person.
+async fn check_appeals(
+    tx: &mut Tx,
+    case: &Case,
+    caller: &Caller,
+    is_automated: bool,
+) -> ApiResult<()> {
+    if tx.open_appeals_of_case(&case.id).await?.is_empty() {
+        return Ok(());
+    }
+    if is_automated {
+        let message = "there is an appeal on this case, and a person decides on it";
+        return Err(invalid("is_automated", message));
+    }
+    if tx.has_decided_before(&case.id, &caller.key_id).await? {
+        return Err(decided_before());
+    }
     Ok(())
 }
 
+pub fn decided_before() -> ApiError {
+    conflict(
+        "decided_before",
+        "there is an appeal on this case against a decision that you had a hand in: somebody else \
+         decides on it",
+    )
+}
+
 fn check(new: &NewDecision) -> ApiResult<()> {
-    let is_slug = |text: &str| {
-        (1..=64).contains(&text.len())
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte))
-    };
-    if !is_slug(&new.policy) {
-        return Err(invalid(
-            "policy",
-            "expected 1 to 64 letters, digits, \"-\", \"_\", \".\" or \"/\"",
-        ));
+    check_name("policy", &new.policy)?;
+    if new.outcome == Outcome::Violation && new.facts.trim().is_empty() {
+        let message =
+            "a violation has its facts: say what was found, for the person concerned to read";
+        return Err(invalid("facts", message));
     }
-    if new.reasons.trim().is_empty() || new.reasons.chars().count() > LONGEST_REASONS {
+    if new.facts.chars().count() > LONGEST_REASONS {
+        let message = format!("expected at most {LONGEST_REASONS} characters");
+        return Err(invalid("facts", message));
+    }
+    check_reasons(&new.reasons)?;
+    planning::check(&new.actions)
+}
+
+fn check_reasons(reasons: &str) -> ApiResult<()> {
+    if reasons.trim().is_empty() || reasons.chars().count() > LONGEST_REASONS {
         let message =
             format!("a decision has its reasons: expected 1 to {LONGEST_REASONS} characters");
         return Err(invalid("reasons", message));
     }
-    if new.actions.len() > MOST_ACTIONS {
-        return Err(invalid(
-            "actions",
-            format!("expected at most {MOST_ACTIONS}"),
-        ));
-    }
-    for (i, action) in new.actions.iter().enumerate() {
-        let is_own =
-            action.kind.len() > 2 && action.kind.starts_with("x_") && is_slug(&action.kind);
-        if !ACTION_KINDS.contains(&action.kind.as_str()) && !is_own {
-            let message = format!(
-                "\"{}\" is no action; expected one of {}, or the platform's own as \"x_…\"",
-                action.kind,
-                ACTION_KINDS.join(", ")
-            );
-            return Err(invalid(&format!("actions[{i}].kind"), message));
-        }
-    }
     Ok(())
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct DecisionQuery {
+    /// Those that wait for a second person are `proposed`.
+    state: Option<DecisionState>,
+    /// How many at most, 1 to 200. 50 if nothing is said.
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    after: Option<String>,
+}
+
 /// List decisions.
-#[utoipa::path(get, path = "/decisions", tag = "decisions", params(PageQuery),
+#[utoipa::path(get, path = "/decisions", tag = "decisions", params(DecisionQuery),
     responses((status = 200, body = Listed<Decision>)))]
 pub async fn list_decisions(
     State(app): State<App>,
     caller: Caller,
-    Params(query): Params<PageQuery>,
+    Params(query): Params<DecisionQuery>,
 ) -> ApiResult<Json<Listed<Decision>>> {
     caller.require(Scope::CasesRead)?;
     let page = page(query.limit, query.after)?;
     let mut tx = app.store.read().await?;
-    let decisions = tx.decisions(&page).await?;
+    let decisions = tx.decisions(query.state, &page).await?;
     let mut data = Vec::new();
     for decision in decisions.rows {
         data.push(Decision::read(&mut tx, decision).await?);
@@ -339,9 +404,7 @@ pub async fn show_decision(
 ) -> ApiResult<Json<Decision>> {
     caller.require(Scope::CasesRead)?;
     let mut tx = app.store.read().await?;
-    let decision = tx
-        .decision(&id)
-        .await?
-        .ok_or_else(|| not_found("decision", &id))?;
+    let decision = tx.decision(&id).await?;
+    let decision = decision.ok_or_else(|| not_found("decision", &id))?;
     Ok(Json(Decision::read(&mut tx, decision).await?))
 }

@@ -25,6 +25,7 @@ use crate::store::{Page, PageOf, Tx};
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
+const LARGEST_PUBLIC_BODY: usize = 64 << 10;
 
 impl Caller {
     pub fn require(&self, scope: Scope) -> ApiResult<()> {
@@ -236,6 +237,20 @@ impl<T: Scoped> FromRequest<App> for Input<T> {
             caller,
             body: parse_json(&bytes)?,
         })
+    }
+}
+
+/// A JSON body from anybody: what is in the path is the right to send it. For what happens once by itself.
+pub struct PublicInput<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for PublicInput<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let limit = app.config.server.max_body_bytes.min(LARGEST_PUBLIC_BODY);
+        let bytes = read_json_body(&parts.headers, body, limit).await?;
+        Ok(PublicInput(parse_json(&bytes)?))
     }
 }
 

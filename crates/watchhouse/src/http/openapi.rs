@@ -24,6 +24,8 @@ use super::import::OnError;
         (name = "accounts", description = "Whose it is, by the platform's own id."),
         (name = "cases", description = "What one reviewer decides."),
         (name = "decisions", description = "What was concluded, by whom, and why."),
+        (name = "policies", description = "The rules and laws that decisions cite."),
+        (name = "appeals", description = "Requests to decide again, and what became of them."),
         (name = "reports", description = "What somebody told us, and what they are answered."),
         (name = "organisations", description = "Trusted flaggers, hotlines and authorities that report."),
         (name = "actions", description = "What the platform is told to do, and what became of it."),
@@ -126,7 +128,7 @@ fn describe_variables(path: &str, operation: &mut Operation) {
             continue;
         }
         let description = match parameter.name.as_str() {
-            "token" => "The end of the receipt's address.".to_owned(),
+            "token" => "The end of the receipt's or the statement's address.".to_owned(),
             "hash" => "The hash's id, as lists of the bank's hashes show it.".to_owned(),
             "index" => "The entry's place in the tree, from 0.".to_owned(),
             "path" => "The rest of the tile's path, as C2SP tlog-tiles writes it.".to_owned(),
@@ -143,13 +145,16 @@ fn describe_variables(path: &str, operation: &mut Operation) {
 }
 
 /// The POSTs that create. A test holds them against the handlers.
-const HAPPEN_ONCE: [&str; 9] = [
+const HAPPEN_ONCE: [&str; 12] = [
     "add_hashes",
     "create_bank",
     "create_decision",
     "create_key",
     "create_organisation",
+    "create_policy",
+    "create_policy_version",
     "create_report",
+    "create_reversal",
     "create_webhook_endpoint",
     "import_bank_file",
     "scan_media",

@@ -2,11 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::appeals::{self, AppealOfAppellant, appeal_part};
 use super::error::{ApiResult, not_found};
 use super::extract::Path;
 use super::ledger::{ProvenEntry, prove};
@@ -17,6 +19,7 @@ use crate::dsa;
 use crate::id::{EntryId, ReportId};
 use crate::language::Language;
 use crate::store::Tx;
+use crate::store::appeals::{Appeal, Appellant};
 use crate::store::decisions::Outcome;
 use crate::store::reports::{Measures, ReportState, StandingReport};
 
@@ -33,6 +36,8 @@ pub struct Receipt {
     outcome: Option<Outcome>,
     /// In the language that the report named, English if we have not that.
     outcome_in_words: String,
+    /// The objection that was made to it.
+    appeal: Option<AppealOfAppellant>,
     /// The ledger's entries of this report, each with what opens its commitment and proves its place. An
     /// entry is here a moment after what it tells of.
     entries: Vec<ProvenEntry>,
@@ -50,6 +55,8 @@ struct Words {
     number: &'static str,
     received_at: &'static str,
     decided_at: &'static str,
+    appealed_at: &'static str,
+    answered_at: &'static str,
     about: &'static str,
     where_it_is: &'static str,
     keep: &'static str,
@@ -72,6 +79,8 @@ const ENGLISH: Words = Words {
     number: "Report",
     received_at: "Received",
     decided_at: "Decided",
+    appealed_at: "Objection received",
+    answered_at: "Objection answered",
     about: "Category",
     where_it_is: "Address",
     keep: "Keep the address of this page: whoever has it can see this, and nobody else.",
@@ -95,6 +104,8 @@ const FRENCH: Words = Words {
     number: "Signalement",
     received_at: "Reçu",
     decided_at: "Décidé",
+    appealed_at: "Réclamation reçue",
+    answered_at: "Réponse à la réclamation",
     about: "Catégorie",
     where_it_is: "Adresse",
     keep: "Conservez l’adresse de cette page : qui la possède peut voir ceci, et personne d’autre.",
@@ -131,6 +142,8 @@ impl Words {
     fn step(&self, entry: &ProvenEntry) -> &'static str {
         match entry.kind() {
             "report.decided" => self.decided_at,
+            "appeal.received" => self.appealed_at,
+            "appeal.answered" => self.answered_at,
             _ => self.received_at,
         }
     }
@@ -143,9 +156,14 @@ pub async fn show_receipt(
     State(app): State<App>,
     Path(token): Path<String>,
 ) -> ApiResult<Response> {
-    let (standing, entries) = read(&app, &token).await?;
+    let Read {
+        standing,
+        appeal,
+        entries,
+    } = read(&app, &token).await?;
     let words = Words::of(Language::of(&standing.report.reporter.language));
     let receipt = Receipt {
+        appeal: appeal.map(AppealOfAppellant::from),
         outcome_in_words: words.outcome(&standing),
         report: standing.report.id,
         state: standing.state,
@@ -165,11 +183,32 @@ pub async fn show_receipt_page(
     State(app): State<App>,
     Path(token): Path<String>,
 ) -> ApiResult<Response> {
-    let (standing, entries) = read(&app, &token).await?;
-    Ok((page::headers(), page_of(&standing, &entries)).into_response())
+    let read = read(&app, &token).await?;
+    let page = page_of(&app, &read, "", None);
+    Ok((page::headers(), page).into_response())
 }
 
-async fn read(app: &App, token: &str) -> ApiResult<(StandingReport, Vec<ProvenEntry>)> {
+/// The page again, with what was typed on it and why it was not taken.
+pub async fn page_again(
+    app: &App,
+    token: &str,
+    status: StatusCode,
+    typed: &str,
+    fault: &str,
+) -> ApiResult<Response> {
+    let read = read(app, token).await?;
+    let page = page_of(app, &read, typed, Some(fault));
+    Ok((status, page::headers(), page).into_response())
+}
+
+/// What there is to a receipt's token.
+struct Read {
+    standing: StandingReport,
+    appeal: Option<Appeal>,
+    entries: Vec<ProvenEntry>,
+}
+
+async fn read(app: &App, token: &str) -> ApiResult<Read> {
     let nothing = || not_found("receipt", token);
     let report = app.receipts.read(token).ok_or_else(nothing)?;
     let mut tx = app.store.read().await?;
@@ -180,7 +219,15 @@ async fn read(app: &App, token: &str) -> ApiResult<(StandingReport, Vec<ProvenEn
     if let Some(entry) = decided.and_then(|decided| decided.entry.as_ref()) {
         push(&mut tx, entry, &mut entries).await?;
     }
-    Ok((standing, entries))
+    let appeal = tx.appeal_by(&Appellant::Reporter(report)).await?;
+    if let Some(appeal) = &appeal {
+        entries.extend(appeals::entries(&mut tx, appeal).await?);
+    }
+    Ok(Read {
+        standing,
+        appeal,
+        entries,
+    })
 }
 
 async fn push(tx: &mut Tx, id: &EntryId, entries: &mut Vec<ProvenEntry>) -> ApiResult<()> {
@@ -188,7 +235,11 @@ async fn push(tx: &mut Tx, id: &EntryId, entries: &mut Vec<ProvenEntry>) -> ApiR
     Ok(())
 }
 
-fn page_of(standing: &StandingReport, entries: &[ProvenEntry]) -> Markup {
+fn page_of(app: &App, read: &Read, typed: &str, fault: Option<&str>) -> Markup {
+    let standing = &read.standing;
+    let decided = standing.decided.as_ref();
+    let can_appeal =
+        decided.is_some_and(|decided| app.config.appeals.until(decided.at) >= app.clock.now());
     let report = &standing.report;
     let language = Language::of(&report.reporter.language);
     let words = Words::of(language);
@@ -208,11 +259,12 @@ fn page_of(standing: &StandingReport, entries: &[ProvenEntry]) -> Markup {
                     dt { (words.where_it_is) } dd { (address) }
                 }
             }
+            (appeal_part(language, read.appeal.as_ref(), can_appeal, typed, fault))
             p { (words.keep) }
             h2 { (words.proof) }
             p { (words.proof_text) }
             ul {
-                @for entry in entries {
+                @for entry in &read.entries {
                     li {
                         (words.step(entry)) ": "
                         @match entry.index() {

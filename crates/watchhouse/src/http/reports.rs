@@ -239,13 +239,8 @@ fn check(new: &NewReport) -> ApiResult<()> {
     if address.is_some_and(|address| address.trim().is_empty()) {
         return Err(invalid("address", "expected an address"));
     }
-    dsa::check(&new.category, new.keyword.as_deref()).map_err(|error| {
-        let field = match error {
-            dsa::UnknownCategory::Category { .. } => "category",
-            dsa::UnknownCategory::Keyword { .. } => "keyword",
-        };
-        invalid(field, error.to_string())
-    })?;
+    dsa::check(&new.category, new.keyword.as_deref())
+        .map_err(|error| invalid(error.field(), error.to_string()))?;
     let length = new.explanation.chars().count();
     if new.explanation.trim().is_empty() || length > LONGEST_EXPLANATION {
         let message = format!("expected 1 to {LONGEST_EXPLANATION} characters");

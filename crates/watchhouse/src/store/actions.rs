@@ -14,6 +14,12 @@ pub struct Action {
     pub parameters: serde_json::Value,
     pub item_id: Option<ItemId>,
     pub account_id: Option<AccountId>,
+    /// The countries where it holds, as two letters each. Empty: everywhere.
+    pub territory: Vec<String>,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    /// The action that this one lifts.
+    pub lifts: Option<ActionId>,
     pub state: ActionState,
     /// What the platform said of it.
     pub detail: Option<String>,
@@ -64,6 +70,14 @@ impl Action {
             parameters: row.json("parameters")?,
             item_id: row.optional_id("item_id")?,
             account_id: row.optional_id("account_id")?,
+            territory: row
+                .optional_text("territory")?
+                .unwrap_or_default()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
+            until: row.optional_time("until")?,
+            lifts: row.optional_id("lifts")?,
             state: row.parsed("state")?,
             detail: row.optional_text("detail")?,
             requested_at: row.time("requested_at")?,
@@ -73,26 +87,28 @@ impl Action {
 }
 
 const INSERT: &str = "
-    INSERT INTO actions (id, decision_id, kind, parameters, item_id, account_id, state, requested_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    INSERT INTO actions (id, decision_id, kind, parameters, item_id, account_id, state, requested_at,
+                         territory, until, lifts)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const BY_ID: &str = "
     SELECT id, decision_id, kind, parameters, item_id, account_id, state, detail, requested_at,
-           answered_at
+           answered_at, territory, until, lifts
       FROM actions WHERE id = $1";
 const OF_DECISION: &str = "
     SELECT id, decision_id, kind, parameters, item_id, account_id, state, detail, requested_at,
-           answered_at
+           answered_at, territory, until, lifts
       FROM actions WHERE decision_id = $1 ORDER BY id";
 const OF_ITEM: &str = "
     SELECT id, decision_id, kind, parameters, item_id, account_id, state, detail, requested_at,
-           answered_at
+           answered_at, territory, until, lifts
       FROM actions WHERE item_id = $1 ORDER BY id DESC LIMIT 200";
 const LIST: &str = "
     SELECT id, decision_id, kind, parameters, item_id, account_id, state, detail, requested_at,
-           answered_at
+           answered_at, territory, until, lifts
       FROM actions
      WHERE (CAST($1 AS TEXT) IS NULL OR id < $1) AND (CAST($3 AS TEXT) IS NULL OR state = $3)
      ORDER BY id DESC LIMIT $2";
+const IS_LIFTED: &str = "SELECT COUNT(*) AS n FROM actions WHERE lifts = $1";
 // A platform may say "failed" and then "done"; what is done stays done.
 const ANSWER: &str = "
     UPDATE actions SET state = $2, detail = $3, answered_at = $4 WHERE id = $1 AND state <> 'done'";
@@ -107,7 +123,10 @@ impl Tx {
             action.item_id.as_ref(),
             action.account_id.as_ref(),
             action.state.as_str(),
-            action.requested_at
+            action.requested_at,
+            Some(action.territory.join(" ")).filter(|text| !text.is_empty()),
+            action.until,
+            action.lifts.as_ref()
         ];
         self.execute(INSERT, args).await?;
         Ok(())
@@ -120,6 +139,11 @@ impl Tx {
     pub async fn actions_of_decision(&mut self, decision: &DecisionId) -> Result<Vec<Action>> {
         self.all(OF_DECISION, args![decision], Action::from_row)
             .await
+    }
+
+    /// Whether another action has lifted this one.
+    pub async fn is_action_lifted(&mut self, id: &ActionId) -> Result<bool> {
+        Ok(self.one(IS_LIFTED, args![id], |row| row.int("n")).await? > 0)
     }
 
     /// Newest first, at most 200.

@@ -3,10 +3,12 @@
 //! There is at most one open case for a subject; the unique index `cases_open` says so. A claim is
 //! a lease: it lapses by itself, and nobody else can decide while it holds.
 
+mod closing;
+
 use std::time::Duration;
 
 use crate::clock::{Timestamp, later};
-use crate::id::{AccountId, CaseId, ItemId, KeyId, MatchId, Name, SightingId};
+use crate::id::{AccountId, CaseId, DecisionId, ItemId, KeyId, MatchId, Name, SightingId};
 use crate::store::db::args;
 use crate::store::page::{Page, PageOf, name_of};
 use crate::store::{Dialect, Error, Result, Row, Tx};
@@ -28,6 +30,10 @@ pub struct Case {
     pub decided_at: Option<Timestamp>,
     /// When the first of its reports has to be answered.
     pub due_at: Option<Timestamp>,
+    /// The decision that waits for a second person.
+    pub proposal: Option<DecisionId>,
+    /// The case on the same subject that took in what this one had.
+    pub merged_into: Option<CaseId>,
 }
 
 #[derive(
@@ -161,6 +167,8 @@ impl Case {
             claim,
             decided_at: row.optional_time("decided_at")?,
             due_at: row.optional_time("due_at")?,
+            proposal: row.optional_id("proposal_id")?,
+            merged_into: row.optional_id("merged_into")?,
         })
     }
 }
@@ -201,12 +209,12 @@ const COUNT_OVERDUE: &str = "
 const BY_ID: &str = "
     SELECT c.id, c.state, c.subject_kind, c.subject_id, c.queue, c.priority, c.opened_at,
            c.changed_at, c.version, c.claimed_by, c.claimed_at, c.lease_until,
-           c.decided_at, c.due_at, k.name AS claimed_by_name
+           c.decided_at, c.due_at, c.proposal_id, c.merged_into, k.name AS claimed_by_name
       FROM cases c LEFT JOIN api_keys k ON k.id = c.claimed_by WHERE c.id = $1";
 const LIST: &str = "
     SELECT c.id, c.state, c.subject_kind, c.subject_id, c.queue, c.priority, c.opened_at,
            c.changed_at, c.version, c.claimed_by, c.claimed_at, c.lease_until,
-           c.decided_at, c.due_at, k.name AS claimed_by_name
+           c.decided_at, c.due_at, c.proposal_id, c.merged_into, k.name AS claimed_by_name
       FROM cases c LEFT JOIN api_keys k ON k.id = c.claimed_by
      WHERE (CAST($1 AS TEXT) IS NULL OR c.id < $1)
        AND (CAST($3 AS TEXT) IS NULL OR c.state = $3)
@@ -228,35 +236,40 @@ const REASONS: &str = "
 // Take, then renew: whoever waited for another's row lock in between sees what that one did.
 const TAKE: &str = "
     UPDATE cases SET claimed_by = $2, claimed_at = $3, lease_until = $4
-     WHERE id = $1 AND state = 'open' AND (claimed_by IS NULL OR lease_until <= $3)";
+     WHERE id = $1 AND state = 'open' AND (claimed_by IS NULL OR lease_until <= $3)
+       AND proposal_id IS NULL";
+macro_rules! next {
+    ($queue:literal, $by:literal, $lock:literal) => {
+        concat!(
+            "SELECT id FROM cases
+              WHERE state = 'open' AND (claimed_by IS NULL OR lease_until <= $1)
+                AND proposal_id IS NULL ",
+            $queue,
+            // Who decided what is appealed against does not decide again.
+            " AND NOT EXISTS (SELECT 1 FROM appeals a JOIN decisions d ON d.id = a.decision_id
+                               WHERE a.case_id = cases.id AND a.answer_id IS NULL
+                                 AND (d.decided_by = ",
+            $by,
+            " OR d.seconded_by = ",
+            $by,
+            "))
+              ORDER BY priority DESC, COALESCE(due_at, 9223372036854775807), id LIMIT $2 ",
+            $lock
+        )
+    };
+}
+
 // Dialect: PostgreSQL steps over what others are claiming at this moment; SQLite's writer is alone.
-const NEXT: &str = "
-    SELECT id FROM cases
-     WHERE state = 'open' AND (claimed_by IS NULL OR lease_until <= $1)
-     ORDER BY priority DESC, COALESCE(due_at, 9223372036854775807), id LIMIT $2";
-const NEXT_POSTGRES: &str = "
-    SELECT id FROM cases
-     WHERE state = 'open' AND (claimed_by IS NULL OR lease_until <= $1)
-     ORDER BY priority DESC, COALESCE(due_at, 9223372036854775807), id LIMIT $2
-       FOR UPDATE SKIP LOCKED";
-const NEXT_IN_QUEUE: &str = "
-    SELECT id FROM cases
-     WHERE state = 'open' AND queue = $3 AND (claimed_by IS NULL OR lease_until <= $1)
-     ORDER BY priority DESC, COALESCE(due_at, 9223372036854775807), id LIMIT $2";
-const NEXT_IN_QUEUE_POSTGRES: &str = "
-    SELECT id FROM cases
-     WHERE state = 'open' AND queue = $3 AND (claimed_by IS NULL OR lease_until <= $1)
-     ORDER BY priority DESC, COALESCE(due_at, 9223372036854775807), id LIMIT $2
-       FOR UPDATE SKIP LOCKED";
+const NEXT: &str = next!("", "$3", "");
+const NEXT_POSTGRES: &str = next!("", "$3", "FOR UPDATE SKIP LOCKED");
+const NEXT_IN_QUEUE: &str = next!("AND queue = $4", "$3", "");
+const NEXT_IN_QUEUE_POSTGRES: &str = next!("AND queue = $4", "$3", "FOR UPDATE SKIP LOCKED");
 const RENEW: &str = "
     UPDATE cases SET lease_until = $4
      WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
 const RELEASE: &str = "
     UPDATE cases SET claimed_by = NULL, claimed_at = NULL, lease_until = NULL
      WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
-const DECIDE: &str = "
-    UPDATE cases SET state = 'decided', decided_at = $3, changed_at = $3
-     WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3 AND version = $4";
 const COUNT_OPEN: &str = "SELECT COUNT(*) AS n FROM cases WHERE state = 'open'";
 
 /// Each one fails only if somebody opens a case in one moment and decides it in the next.
@@ -421,12 +434,14 @@ impl Tx {
                 } else {
                     NEXT_IN_QUEUE
                 };
-                self.all(sql, args![now, n_most, queue], |row| row.id::<CaseId>("id"))
-                    .await?
+                self.all(sql, args![now, n_most, by, queue], |row| {
+                    row.id::<CaseId>("id")
+                })
+                .await?
             }
             None => {
                 let sql = if is_postgres { NEXT_POSTGRES } else { NEXT };
-                self.all(sql, args![now, n_most], |row| row.id::<CaseId>("id"))
+                self.all(sql, args![now, n_most, by], |row| row.id::<CaseId>("id"))
                     .await?
             }
         };
@@ -442,13 +457,6 @@ impl Tx {
     pub async fn release_case(&mut self, id: &CaseId, by: &KeyId) -> Result<bool> {
         let now = self.now;
         Ok(self.execute(RELEASE, args![id, by, now]).await? == 1)
-    }
-
-    /// Closes a case that `by` has at this moment and that nothing has joined since `version`. Of two
-    /// who try at once, one gets true.
-    pub async fn close_case(&mut self, id: &CaseId, by: &KeyId, version: u32) -> Result<bool> {
-        let now = self.now;
-        Ok(self.execute(DECIDE, args![id, by, now, version]).await? == 1)
     }
 
     /// The case on this subject that is open.

@@ -16,6 +16,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0003_signals",
         include_str!("../../migrations/0003_signals.sql"),
     ),
+    (
+        "0004_decisions",
+        include_str!("../../migrations/0004_decisions.sql"),
+    ),
 ];
 
 const CREATE: &str = "

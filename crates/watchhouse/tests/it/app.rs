@@ -13,6 +13,7 @@ use watchhouse::http;
 use watchhouse::id::{Ids, KeyId};
 use watchhouse::store::cases::CaseFilter;
 use watchhouse::store::keys::ApiKey;
+use watchhouse::store::policies::{Ground, Policy, PolicyText, Terms};
 use watchhouse::store::{Dialect, Page, Store};
 
 use crate::client::Client;
@@ -69,6 +70,7 @@ impl TestApp {
         config.outbound.allow_networks = vec!["127.0.0.0/8".parse().unwrap()];
         config.keys.rate_per_second = 100_000;
         config.keys.burst = 100_000;
+        config.decisions.undo_seconds = 0;
         change(&mut config);
         let outside = Outside {
             clock: Clock::frozen_at(start_of_time()),
@@ -77,6 +79,7 @@ impl TestApp {
         };
         let app = App::open(config, outside).await.unwrap();
         let admin_secret = insert_key(&app, "administrator", &["admin"]).await;
+        insert_policies(&app).await;
 
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -225,6 +228,41 @@ impl TestApp {
         }
         panic!("there is still work to do after 20 s");
     }
+}
+
+/// What decisions in tests cite that are about something else.
+const POLICIES: [&str; 4] = ["known-media", "house/scams", "house/rules-1.2", "p"];
+
+async fn insert_policies(app: &App) {
+    let mut tx = app.store.begin().await.unwrap();
+    for name in POLICIES {
+        let text = PolicyText {
+            title: "Banned content".to_owned(),
+            text: "Do not post what is banned.".to_owned(),
+            help: None,
+        };
+        let policy = Policy {
+            id: tx.make(),
+            name: name.to_owned(),
+            version: 1,
+            terms: Terms {
+                ground: Ground::Terms,
+                reference: "Terms of use, section 3".to_owned(),
+                category: "x_banned".to_owned(),
+                keyword: None,
+                severity: 0,
+                strike_weight: 0,
+                strike_days: None,
+                needs_second: false,
+                texts: [("en".to_owned(), text)].into(),
+            },
+            created_at: tx.now,
+            changed_at: tx.now,
+            retired_at: None,
+        };
+        tx.insert_policy(&policy).await.unwrap();
+    }
+    tx.commit().await.unwrap();
 }
 
 /// What there is beside sightings; at most 200 of each.

@@ -41,6 +41,10 @@ async fn a_case_shows_everything_about_its_subject() {
         "evidence": [],
         "decisions": [],
         "report_count": 0,
+        "appeals": [],
+        "recommended": null,
+        "proposal": null,
+        "merged_into": null,
     });
     assert_eq!(case, expected);
     assert_eq!(item["data"][0]["external_id"], "post-1");

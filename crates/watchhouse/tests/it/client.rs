@@ -102,6 +102,22 @@ impl Client {
             .await
     }
 
+    /// Makes a policy of this name that any decision may cite. Returns its id.
+    pub async fn policy(&self, name: &str, change: Value) -> String {
+        let mut terms = json!({
+            "ground": "terms",
+            "reference": "Terms of use, section 3",
+            "category": "x_banned",
+            "texts": { "en": { "title": "Banned content", "text": "Do not post what is banned." } },
+        });
+        for (field, value) in change.as_object().unwrap() {
+            terms[field] = value.clone();
+        }
+        let made = json!({ "name": name, "terms": terms });
+        let made = self.post("/api/v1/policies", made).await.expect(201);
+        made["id"].as_str().unwrap().to_owned()
+    }
+
     pub async fn decide(&self, case: &str, decision: Value) -> Answer {
         self.post(&format!("/api/v1/cases/{case}/decisions"), decision)
             .await

@@ -35,6 +35,7 @@ async fn a_server_contacts_only_whom_it_was_told_to() {
         .post("/api/v1/webhook-endpoints", endpoint)
         .await
         .expect(201);
+    admin.policy("known-media", json!({})).await;
     let bank = admin.bank("list").await;
     admin.add_pdq(&bank, &make::pdq(&make::picture(1))).await;
     let scan = admin.scan("item-1", make::picture(1)).await.expect(200);
@@ -47,6 +48,7 @@ async fn a_server_contacts_only_whom_it_was_told_to() {
         "case_version": 1,
         "policy": "known-media",
         "outcome": "violation",
+        "facts": "it was seen",
         "reasons": "it is listed",
         "actions": [{ "kind": "remove" }],
     });

@@ -23,6 +23,7 @@ async fn a_decision_is_shown_wherever_it_belongs() {
                 "case_version": 1,
                 "policy": "house/rules-1.2",
                 "outcome": "violation",
+                "facts": "it was seen",
                 "reasons": "it was not a picture",
                 "actions": [
                     { "kind": "restrict", "parameters": parameters },
@@ -43,6 +44,9 @@ async fn a_decision_is_shown_wherever_it_belongs() {
             "parameters": parameters,
             "item": item,
             "account": account,
+            "territory": [],
+            "until": null,
+            "lifts": null,
             "state": "requested",
             "detail": null,
             "requested_at": "2026-01-01T00:00:00Z",
@@ -54,8 +58,17 @@ async fn a_decision_is_shown_wherever_it_belongs() {
         "case": id,
         "case_version": 1,
         "policy": "house/rules-1.2",
+        "policy_version": 1,
         "outcome": "violation",
+        "facts": "it was seen",
         "reasons": "it was not a picture",
+        "is_automated": false,
+        "state": "effective",
+        "takes_effect_at": null,
+        "second": null,
+        "reversed_by": null,
+        "reverses": [],
+        "planned": [],
         "decided_by": claimed["claim"]["by"],
         "decided_by_name": "administrator",
         "decided_at": "2026-01-01T00:00:00Z",
@@ -135,6 +148,7 @@ async fn every_step_is_on_record_with_who_took_it() {
         ("case.claimed", reviewer_id),
         ("case.decided", reviewer_id),
         ("action.requested", reviewer_id),
+        ("statement.issued", "system"),
         ("action.answered", &platform_id),
     ];
     let recorded: Vec<_> = recorded
@@ -197,6 +211,7 @@ async fn what_joined_a_case_after_the_look_is_not_decided_unseen() {
     // Read again, decided again: the key of what was refused is still free.
     decision["case_version"] = case["version"].clone();
     decision["outcome"] = json!("violation");
+    decision["facts"] = json!("it was seen");
     let decided = admin.post_once("d-1", &path, decision).await.expect(201);
     assert_eq!(decided["case_version"], 2);
     assert_eq!(app.recorded("case.decided").await[0]["case_version"], 2);
@@ -371,7 +386,7 @@ async fn a_decision_that_says_too_little_or_too_much_is_refused() {
         with("case_version", Value::Null),
         with("case_version", json!("1")),
         with("case_version", json!(-1)),
-        json!({ "policy": "p", "outcome": "violation", "reasons": "r" }),
+        json!({ "policy": "p", "outcome": "violation", "facts": "it was seen", "reasons": "r" }),
         with("outcome", json!("guilty")),
         with("outcome", Value::Null),
         with("colour", json!("red")),
@@ -556,7 +571,8 @@ async fn an_accounts_items_are_listed_by_account() {
 }
 
 fn removal() -> Value {
-    json!({ "case_version": 1, "policy": "known-media", "outcome": "violation", "reasons": "it is listed",
+    json!({ "case_version": 1, "policy": "known-media", "outcome": "violation",
+        "facts": "it was seen", "reasons": "it is listed",
         "actions": [{ "kind": "remove" }] })
 }
 

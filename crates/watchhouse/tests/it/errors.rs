@@ -116,7 +116,7 @@ async fn nothing_is_read_from_whoever_may_not_send_it() {
     let operations = operations(&app.stranger()).await.into_iter();
 
     let mut n_calls = 0;
-    for operation in operations.filter(|one| one.body.is_some()) {
+    for operation in operations.filter(|one| one.body.is_some() && !one.is_public) {
         let path = operation.path_with("0");
         let request = nobody.request(&operation.method, &path);
         let request = request.header("content-type", "application/json");

@@ -30,6 +30,7 @@ async fn a_full_disk_refuses_and_after_it_everything_goes_on() {
         .post("/api/v1/webhook-endpoints", endpoint)
         .await
         .expect(201);
+    admin.policy("known-media", json!({})).await;
     let bank = admin.bank("list").await;
     admin.add_pdq(&bank, &make::pdq(&make::picture(1))).await;
     let before = admin.scan("before", make::picture(1)).await.expect(200);
@@ -45,6 +46,7 @@ async fn a_full_disk_refuses_and_after_it_everything_goes_on() {
         "case_version": 1,
         "policy": "known-media",
         "outcome": "violation",
+        "facts": "it was seen",
         "reasons": "it is listed",
         "actions": [{ "kind": "remove" }],
     });

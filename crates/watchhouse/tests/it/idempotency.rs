@@ -83,6 +83,7 @@ async fn creations(app: &TestApp) -> Vec<Creation> {
             "case_version": 1,
             "policy": "known-media",
             "outcome": "violation",
+            "facts": "it was seen",
             "reasons": reasons,
             "actions": [{ "kind": "remove" }],
         })

@@ -63,9 +63,13 @@ async fn every_call_needs_its_scope_and_no_other() {
     expect![[r#"
         GET /api/v1/accounts: items:read
         GET /api/v1/accounts/{id}: items:read
+        GET /api/v1/accounts/{id}/strikes: cases:read
         GET /api/v1/actions: actions:read
         GET /api/v1/actions/{id}: actions:read
         POST /api/v1/actions/{id}/outcome: actions:write
+        GET /api/v1/appeals: cases:read
+        GET /api/v1/appeals/{id}: cases:read
+        PATCH /api/v1/appeals/{id}: cases:decide
         GET /api/v1/banks: banks:read
         POST /api/v1/banks: banks:write
         GET /api/v1/banks/{id}: banks:read
@@ -79,9 +83,14 @@ async fn every_call_needs_its_scope_and_no_other() {
         GET /api/v1/cases/{id}: cases:read
         POST /api/v1/cases/{id}/claim: cases:decide
         POST /api/v1/cases/{id}/decisions: cases:decide
+        POST /api/v1/cases/{id}/decisions/preview: cases:decide
         POST /api/v1/cases/{id}/release: cases:decide
         GET /api/v1/decisions: cases:read
         GET /api/v1/decisions/{id}: cases:read
+        POST /api/v1/decisions/{id}/reversal: cases:decide
+        POST /api/v1/decisions/{id}/second: cases:decide
+        GET /api/v1/decisions/{id}/statements: cases:read
+        POST /api/v1/decisions/{id}/undo: cases:decide
         GET /api/v1/deliveries: webhooks:read
         GET /api/v1/deliveries/{id}: webhooks:read
         POST /api/v1/deliveries/{id}/replay: webhooks:write
@@ -103,11 +112,20 @@ async fn every_call_needs_its_scope_and_no_other() {
         POST /api/v1/organisations: organisations:write
         GET /api/v1/organisations/{id}: organisations:read
         PATCH /api/v1/organisations/{id}: organisations:write
+        GET /api/v1/policies: policies:read
+        POST /api/v1/policies: policies:write
+        GET /api/v1/policies/{id}: policies:read
+        PATCH /api/v1/policies/{id}: policies:write
+        GET /api/v1/policies/{id}/versions: policies:read
+        POST /api/v1/policies/{id}/versions: policies:write
         GET /api/v1/receipts/{token}: everybody
+        POST /api/v1/receipts/{token}/appeal: everybody
         GET /api/v1/reports: reports:read
         POST /api/v1/reports: reports:write
         GET /api/v1/reports/{id}: reports:read
         POST /api/v1/scan: scan
+        GET /api/v1/statements/{token}: everybody
+        POST /api/v1/statements/{token}/appeal: everybody
         GET /api/v1/webhook-endpoints: webhooks:read
         POST /api/v1/webhook-endpoints: webhooks:write
         DELETE /api/v1/webhook-endpoints/{id}: webhooks:write

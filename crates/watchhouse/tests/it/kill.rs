@@ -158,6 +158,7 @@ impl Platform {
             .post("/api/v1/webhook-endpoints", endpoint)
             .await
             .expect(201);
+        admin.policy("known-media", json!({})).await;
         let bank = admin.bank("list").await;
         let mut uploads = Vec::new();
         for seed in 0..20 {
@@ -248,6 +249,7 @@ impl Platform {
             "case_version": claimed["version"],
             "policy": "known-media",
             "outcome": "violation",
+            "facts": "it was seen",
             "reasons": format!("it is on the list, number {number}"),
             "actions": [{ "kind": "remove" }, { "kind": "warn" }],
         });

@@ -13,6 +13,7 @@
 )]
 
 mod app;
+mod appeals;
 mod bad_media;
 mod bank_file;
 mod banks;
@@ -45,6 +46,7 @@ mod openapi;
 mod operations;
 mod pack;
 mod past;
+mod policies;
 mod process;
 mod receiver;
 mod report_form;
@@ -52,9 +54,12 @@ mod reports;
 mod rules;
 mod sandbox;
 mod scan;
+mod second_look;
 mod serve;
 mod snapshot;
 mod spine;
+mod statements;
+mod story;
 mod tidy;
 mod webhooks;
 mod writing;

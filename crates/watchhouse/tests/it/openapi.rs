@@ -216,7 +216,7 @@ async fn every_post_that_happens_once_says_so() {
     }
 
     assert_eq!(said, happen_once);
-    assert_eq!(said.len(), 9);
+    assert_eq!(said.len(), 12);
 }
 
 #[tokio::test]
@@ -276,12 +276,15 @@ async fn only_what_is_public_is_open_to_strangers() {
     assert_eq!(
         open,
         [
+            "appeal_receipt",
+            "appeal_statement",
             "show_checkpoint",
             "show_health",
             "show_ledger",
             "show_metrics",
             "show_readiness",
             "show_receipt",
+            "show_statement",
             "show_tile"
         ]
     );

@@ -58,6 +58,7 @@ impl Place {
             ("outbound.allow_networks", "[\"127.0.0.0/8\"]"),
             ("keys.rate_per_second", "100000"),
             ("keys.burst", "100000"),
+            ("decisions.undo_seconds", "0"),
         ] {
             place.set(name, value);
         }

@@ -50,7 +50,7 @@ async fn receipt(app: &TestApp, report: &Value) -> Value {
 async fn decide(client: &Client, case: &str, outcome: &str) -> Value {
     let claimed = client.claim(case).await.expect(200);
     let decision = json!({ "case_version": claimed["version"], "policy": "house/scams",
-        "outcome": outcome, "reasons": "it was looked at" });
+        "outcome": outcome, "facts": "it was seen", "reasons": "it was looked at" });
     client.decide(case, decision).await.expect(201)
 }
 
@@ -139,17 +139,8 @@ async fn what_a_receipt_proves_can_be_checked_with_nothing_but_the_ledger_s_key(
     let entries = receipt["entries"].as_array().unwrap();
     assert_eq!(entries.len(), 2);
     for entry in entries {
+        check_proof(entry, &entry["proof"], origin, &verifier);
         let body = entry["body"].as_str().unwrap();
-        let salt = hex_bytes(entry["salt"].as_str().unwrap());
-        let committed = commitment(&salt.try_into().unwrap(), body);
-        let proof: Proof = entry["proof"]["tlog_proof"]
-            .as_str()
-            .unwrap()
-            .parse()
-            .unwrap();
-        proof
-            .verify(&committed, origin, std::slice::from_ref(&verifier))
-            .unwrap();
         let details = &serde_json::from_str::<Value>(body).unwrap()["details"];
         assert_eq!(details["report"], reported["id"]);
         // What must be forgotten one day is in no entry.
@@ -160,6 +151,17 @@ async fn what_a_receipt_proves_can_be_checked_with_nothing_but_the_ledger_s_key(
     }
     let last: Value = serde_json::from_str(entries[1]["body"].as_str().unwrap()).unwrap();
     assert_eq!(last["details"]["outcome"], "no_violation");
+}
+
+/// Checks that a ledger entry is what it says, and is in the tree.
+pub fn check_proof(entry: &Value, proof: &Value, origin: &str, verifier: &Verifier) {
+    let salt = hex_bytes(entry["salt"].as_str().unwrap());
+    let body = entry["body"].as_str().unwrap();
+    let committed = commitment(&salt.try_into().unwrap(), body);
+    let proof: Proof = proof["tlog_proof"].as_str().unwrap().parse().unwrap();
+    proof
+        .verify(&committed, origin, std::slice::from_ref(verifier))
+        .unwrap();
 }
 
 fn hex_bytes(text: &str) -> Vec<u8> {
@@ -285,7 +287,7 @@ async fn a_flood_of_the_same_keeps_nobody_from_deciding_and_everyone_is_told() {
         report(&admin, report_of("post-1")).await;
     }
     let decision = json!({ "case_version": claimed["version"], "policy": "house/scams",
-        "outcome": "violation", "reasons": "it was looked at" });
+        "outcome": "violation", "facts": "it was seen", "reasons": "it was looked at" });
     admin.decide(case, decision).await.expect(201);
     app.settle().await;
 
@@ -664,6 +666,7 @@ async fn a_receipt_says_that_something_was_done_only_once_it_is() {
     let case = reported["case"].as_str().unwrap();
     let claimed = admin.claim(case).await.expect(200);
     let decision = json!({ "case_version": claimed["version"], "policy": "p", "outcome": "violation",
+    "facts": "it was seen",
         "reasons": "r", "actions": [{ "kind": "remove" }] });
     let decided = admin.decide(case, decision).await.expect(201);
     let action = decided["actions"][0]["id"].as_str().unwrap();

@@ -456,6 +456,7 @@ async fn logs_are_json_when_asked_for_and_hold_nothing_secret() {
         .post("/api/v1/webhook-endpoints", endpoint)
         .await
         .expect(201);
+    admin.policy("known-media", json!({})).await;
     let bank = admin.bank("secret-list-name").await;
     let media = make::picture(1);
     let listed = make::pdq_near(&make::pdq(&media), 4);
@@ -486,6 +487,7 @@ async fn logs_are_json_when_asked_for_and_hold_nothing_secret() {
         "case_version": 1,
         "policy": "known-media",
         "outcome": "violation",
+        "facts": "it was seen",
         "reasons": "secret reasons of the reviewer",
         "actions": [{ "kind": "remove" }],
     });

@@ -41,6 +41,7 @@ async fn an_upload_becomes_a_decision_that_is_told_and_proven() {
         "case_version": 1,
         "policy": "known-media",
         "outcome": "violation",
+        "facts": "it was seen",
         "reasons": "the same picture as one on the list",
         "actions": [{ "kind": "remove" }],
     });

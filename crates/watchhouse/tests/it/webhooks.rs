@@ -158,7 +158,8 @@ async fn an_endpoint_is_told_only_the_events_it_asked_for() {
         .await
         .expect(200);
 
-    let decision = json!({ "case_version": 1, "policy": "p", "outcome": "violation", "reasons": "r",
+    let decision = json!({ "case_version": 1, "policy": "p", "outcome": "violation",
+        "facts": "it was seen", "reasons": "r",
         "actions": [{ "kind": "remove" }] });
     admin
         .post(&format!("/api/v1/cases/{case}/decisions"), decision)
@@ -177,7 +178,12 @@ async fn an_endpoint_is_told_only_the_events_it_asked_for() {
     };
     assert_eq!(
         kinds(&everything),
-        ["action.requested", "case.decided", "case.opened"]
+        [
+            "action.requested",
+            "case.decided",
+            "case.opened",
+            "statement.issued"
+        ]
     );
     assert_eq!(kinds(&opened), ["case.opened"]);
     assert_eq!(kinds(&decided), ["action.requested", "case.decided"]);
