@@ -7,14 +7,18 @@ SHELL := /bin/bash
 # What building needs, and what the tests need beside it.
 BUILD_TOOLS := cc=build-essential
 TEST_TOOLS := $(BUILD_TOOLS) /usr/lib/postgresql/*/bin/postgres=postgresql strace=strace \
-  script=bsdutils unshare=util-linux setpriv=util-linux ss=iproute2 \
+  script=bsdutils unshare=util-linux setpriv=util-linux ss=iproute2 ffmpeg=ffmpeg \
   /usr/lib/python3/dist-packages/PIL=python3-pil \
   /usr/share/wallpapers/*/contents/images/*.jpg=plasma-workspace-wallpapers \
   /usr/share/backgrounds/mate/*/*.jpg=mate-backgrounds
 
 # What the tools that we are measured against need, to be built, and photographs for both.
 PEER_TOOLS := /usr/lib/python3.*/ensurepip=python3-venv /usr/include/python3.*/Python.h=python3-dev \
-  m4=m4 /usr/share/wallpapers/Altai=plasma-workspace-wallpapers
+  m4=m4 /usr/share/wallpapers/Altai=plasma-workspace-wallpapers \
+  ffmpeg=ffmpeg taskset=util-linux cmake=cmake pkg-config=pkg-config \
+  /usr/include/*/libavcodec/avcodec.h=libavcodec-dev /usr/include/*/libavdevice/avdevice.h=libavdevice-dev \
+  /usr/include/*/libavfilter/avfilter.h=libavfilter-dev /usr/include/*/libavformat/avformat.h=libavformat-dev \
+  /usr/include/*/libswscale/swscale.h=libswscale-dev
 
 # How long `make fuzz` is at each target.
 FUZZ_SECONDS ?= 60

@@ -119,6 +119,7 @@ CREATE TABLE sighting_frames (
     frame       BIGINT NOT NULL,
     pdq         BLOB   NOT NULL,
     quality     BIGINT NOT NULL,
+    timestamp_ms BIGINT,
     PRIMARY KEY (sighting_id, frame, pdq)
 );
 
@@ -166,6 +167,7 @@ CREATE TABLE matches (
     transform    TEXT   NOT NULL,
     frame        BIGINT,
     quality      BIGINT,
+    timestamp_ms BIGINT,
     rule         TEXT,
     rule_version BIGINT,
     found_at     BIGINT NOT NULL

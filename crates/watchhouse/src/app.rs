@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::receipts::Receipts;
 use crate::rules::Pack;
+use crate::sandbox::video::VideoSettings;
 use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::secrets::Secrets;
 use crate::store::Store;
@@ -292,6 +293,21 @@ fn sandbox_settings(config: &Config, program: PathBuf) -> SandboxSettings {
     settings.memory_bytes = config.sandbox.max_memory_bytes;
     settings.require_cage = config.sandbox.require_cage;
     settings.limits = limits(config);
+    settings.video = config.video.enabled.then(|| video_settings(config));
+    settings
+}
+
+fn video_settings(config: &Config) -> VideoSettings {
+    let mut settings = VideoSettings {
+        programs: config.video.programs.clone(),
+        seconds_per_hash: config.video.seconds_per_hash,
+        max_frames: config.video.max_frames,
+        time_limit: Duration::from_secs(config.video.time_limit_seconds),
+        ..VideoSettings::default()
+    };
+    if config.video.at_once > 0 {
+        settings.at_once = config.video.at_once;
+    }
     settings
 }
 

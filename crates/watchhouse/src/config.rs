@@ -36,6 +36,7 @@ pub struct Config {
     pub keys: Keys,
     pub scan: Scan,
     pub sandbox: Sandbox,
+    pub video: Video,
     pub fetch: Fetch,
     pub outbound: Outbound,
     pub banks: Banks,
@@ -103,6 +104,17 @@ pub struct Sandbox {
     pub replace_after: u32,
     pub max_memory_bytes: u64,
     pub require_cage: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Video {
+    pub enabled: bool,
+    pub programs: PathBuf,
+    pub at_once: usize,
+    pub seconds_per_hash: f64,
+    pub max_frames: u32,
+    pub time_limit_seconds: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -214,6 +226,8 @@ impl Config {
                 self.server.request_timeout_seconds,
             ),
             ("scan.time_limit_seconds", self.scan.time_limit_seconds),
+            ("video.time_limit_seconds", self.video.time_limit_seconds),
+            ("video.max_frames", u64::from(self.video.max_frames)),
             ("fetch.timeout_seconds", self.fetch.timeout_seconds),
             ("webhooks.timeout_seconds", self.webhooks.timeout_seconds),
             (
@@ -287,15 +301,27 @@ impl Config {
         ] {
             checked.map_err(|what| anyhow::anyhow!("the settings are wrong: {what}"))?;
         }
-        let whole_scan = self
-            .fetch
-            .timeout_seconds
-            .saturating_add(self.scan.time_limit_seconds);
+        let video_limit = if self.video.enabled {
+            self.video.time_limit_seconds
+        } else {
+            0
+        };
+        for (name, limit) in [
+            ("scan.time_limit_seconds", self.scan.time_limit_seconds),
+            ("video.time_limit_seconds", video_limit),
+        ] {
+            let whole_scan = self.fetch.timeout_seconds.saturating_add(limit);
+            anyhow::ensure!(
+                whole_scan <= self.server.request_timeout_seconds,
+                "the settings are wrong: fetch.timeout_seconds and {name} are {whole_scan} together, \
+                 more than server.request_timeout_seconds, so that scans would be broken off and not \
+                 held"
+            );
+        }
         anyhow::ensure!(
-            whole_scan <= self.server.request_timeout_seconds,
-            "the settings are wrong: fetch.timeout_seconds and scan.time_limit_seconds are \
-             {whole_scan} together, more than server.request_timeout_seconds, so that scans would \
-             be broken off and not held"
+            (0.0..=86_400.0).contains(&self.video.seconds_per_hash),
+            "the settings are wrong: video.seconds_per_hash is {}, expected 0 to 86400",
+            self.video.seconds_per_hash
         );
         let unaware = self
             .banks

@@ -6,8 +6,10 @@
 //! replaced after some inputs, which bounds what a subverted one could falsify.
 //!
 //! The server's own process MUST NOT hand such bytes to a decoder, not even to learn a picture's size.
+//! Videos are decoded by a program of others in a cage of its own: see `sandbox/video.rs`.
 //! Linux only: there is no weaker way to fall back to elsewhere.
 
+use std::fs::File;
 use std::io::{self, PipeWriter};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,21 +18,25 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
-use watchhouse_match::{DecodeErrorKind, Inspection, Limits};
+use watchhouse_match::{DecodeErrorKind, Frame, Inspection, Limits};
 
 use pipes::Fault;
+use protocol::{Answer, Kind};
 use queue::{Job, Queue};
+use video::{Footage, Progress, Task, Video, VideoSettings, Videos};
 use worker::Worker;
 
 mod cage;
 pub mod child;
 mod decoder;
 mod pipes;
+mod program;
 pub mod protocol;
 mod queue;
 pub mod self_test;
 pub mod unpacking;
 mod unpacking_child;
+pub mod video;
 mod worker;
 
 /// How the children are run.
@@ -50,6 +56,8 @@ pub struct SandboxSettings {
     pub limits: Limits,
     /// Use no child that the kernel gave no system call filter.
     pub require_cage: bool,
+    /// None where videos are not looked at.
+    pub video: Option<VideoSettings>,
 }
 
 impl SandboxSettings {
@@ -63,8 +71,62 @@ impl SandboxSettings {
             memory_bytes: 1 << 30,
             limits: Limits::default(),
             require_cage: true,
+            video: Some(VideoSettings::default()),
         }
     }
+}
+
+/// What a media shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Media {
+    Picture(Inspection),
+    Video(Video),
+}
+
+impl Media {
+    /// The format's name in the API.
+    pub fn format(&self) -> &'static str {
+        match self {
+            Media::Picture(picture) => picture.format.as_str(),
+            Media::Video(video) => video.container.as_str(),
+        }
+    }
+
+    /// Width and height in pixels, as stored.
+    pub fn size(&self) -> (u32, u32) {
+        match self {
+            Media::Picture(picture) => (picture.width, picture.height),
+            Media::Video(video) => (video.width, video.height),
+        }
+    }
+
+    /// The frames that have a hash of their own.
+    pub fn frames(&self) -> &[Frame] {
+        match self {
+            Media::Picture(picture) => &picture.frames,
+            Media::Video(video) => &video.frames,
+        }
+    }
+
+    /// When a video's frame is shown, in milliseconds. None for pictures.
+    pub fn timestamp_ms(&self, frame: u32) -> Option<u64> {
+        match self {
+            Media::Picture(_) => None,
+            Media::Video(video) => Some(video.sampling.timestamp_ms(frame)),
+        }
+    }
+}
+
+/// What is to be looked at.
+#[derive(Default)]
+pub struct Input {
+    /// All of it, or some kilobytes of what `file` holds.
+    pub bytes: Bytes,
+    /// Where all of it is, if `bytes` is only its beginning: then only a video is looked at, and nobody
+    /// may change the file meanwhile.
+    pub file: Option<File>,
+    /// Who wants to know how far a video has come.
+    pub progress: Option<Progress>,
 }
 
 /// Why there is no inspection of an input.
@@ -142,6 +204,7 @@ pub struct Status {
 pub struct Sandbox {
     limits: Limits,
     queue: Arc<Queue>,
+    videos: Videos,
     workers: Vec<JoinHandle<()>>,
     /// Dropped to tell workers that wait for a child to give up.
     stop: Option<PipeWriter>,
@@ -152,22 +215,26 @@ pub struct Sandbox {
 impl Sandbox {
     /// Fails when settings are out of range or the machine has no thread or pipe left.
     pub fn new(settings: SandboxSettings) -> io::Result<Sandbox> {
-        if settings.children == 0 || settings.replace_after == 0 {
+        let at_once = settings.video.as_ref().map_or(1, |video| video.at_once);
+        if settings.children == 0 || settings.replace_after == 0 || at_once == 0 {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "sandbox: `children` and `replace_after` must be at least 1",
+                "sandbox: `children`, `replace_after` and `video.at_once` must be at least 1",
             ));
         }
 
         let (stopped, stop) = io::pipe()?;
+        let settings = Arc::new(settings);
+        let lives = watch::Sender::new(());
+        let videos = Videos::new(Arc::clone(&settings), stopped.try_clone()?, lives.clone());
         let mut sandbox = Sandbox {
             limits: settings.limits,
             queue: Arc::default(),
+            videos,
             workers: Vec::new(),
             stop: Some(stop),
-            lives: watch::Sender::new(()),
+            lives,
         };
-        let settings = Arc::new(settings);
         for n in 0..settings.children {
             let worker = Worker {
                 settings: Arc::clone(&settings),
@@ -188,15 +255,48 @@ impl Sandbox {
 
     /// Decodes and hashes one input in a child. Callers are served in the order in which they come;
     /// how many may wait is theirs to bound. One that goes away while it waits costs nothing.
-    pub async fn inspect(&self, bytes: Bytes) -> Result<Inspection, Refusal> {
+    pub async fn inspect(&self, bytes: Bytes) -> Result<Media, Refusal> {
+        let input = Input {
+            bytes,
+            ..Input::default()
+        };
+        self.look(input).await
+    }
+
+    /// [`Sandbox::inspect`], for who has a file or wants to know how far a video has come.
+    pub async fn look(&self, input: Input) -> Result<Media, Refusal> {
+        let Input {
+            bytes,
+            file,
+            progress,
+        } = input;
         let limit = protocol::largest_input(&self.limits);
         if bytes.len() > limit {
             let message = format!("it has {} bytes, more than {limit}", bytes.len());
             return Err(Refusal::new(DecodeErrorKind::TooManyBytes.code(), message));
         }
         let (reply, answer) = oneshot::channel();
-        self.queue.add(Job { bytes, reply });
-        answer.await.unwrap_or_else(|_| Err(Refusal::closed()))
+        let kind = match file {
+            Some(_) => Kind::Beginning,
+            None => Kind::Input,
+        };
+        self.queue.add(Job {
+            kind,
+            bytes: bytes.clone(),
+            reply,
+        });
+        match answer.await.unwrap_or_else(|_| Err(Refusal::closed()))? {
+            Answer::Picture(picture) => Ok(Media::Picture(picture)),
+            Answer::Video(container) => {
+                let footage = file.map_or(Footage::Bytes(bytes), Footage::File);
+                let task = Task {
+                    container,
+                    footage,
+                    progress,
+                };
+                self.videos.inspect(task).await.map(Media::Video)
+            }
+        }
     }
 
     pub fn status(&self) -> Status {
@@ -207,6 +307,7 @@ impl Sandbox {
     /// when no child is left: at most the time limit later.
     pub async fn shutdown(&self) {
         self.queue.close();
+        self.videos.close();
         self.lives.closed().await;
     }
 }
@@ -214,10 +315,12 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.queue.close();
+        self.videos.close();
         drop(self.stop.take());
         for worker in self.workers.drain(..) {
             // A worker that panicked has dropped its child like any other.
             let _ = worker.join();
         }
+        self.videos.join();
     }
 }

@@ -59,6 +59,8 @@ pub struct NewMatch {
     pub quality: Option<u32>,
     /// Where in what was written. None for media.
     pub place: Option<Place>,
+    /// When the frame of a video is shown.
+    pub timestamp_ms: Option<u64>,
     /// The first rule that fired on it.
     pub rule: Option<(String, u32)>,
 }

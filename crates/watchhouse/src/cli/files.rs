@@ -1,16 +1,20 @@
 //! Files and objects as commands look at them: read, digested, and decoded in the sandbox.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use futures::TryStreamExt as _;
-use watchhouse_match::{DecodeErrorKind, Digester, Digests, Inspection};
+use indicatif::{ProgressBar, ProgressStyle};
+use watchhouse_match::{DecodeErrorKind, Digester, Digests, VideoFrame};
 
 use crate::outbound::buckets::Object;
-use crate::sandbox::{Refusal, Sandbox, SandboxSettings};
+use crate::sandbox::video::{Progress, VideoSettings};
+use crate::sandbox::{Input, Media, Refusal, Sandbox, SandboxSettings};
 
 /// What is known of one file.
 pub struct Looked {
@@ -21,7 +25,7 @@ pub struct Looked {
     /// Its bytes, where they are few enough to be decoded.
     pub media: Option<Bytes>,
     /// What it shows, or why that is not known.
-    pub inspection: Result<Inspection, Problem>,
+    pub inspection: Result<Media, Problem>,
 }
 
 /// Why a file could not be checked.
@@ -49,18 +53,50 @@ impl Problem {
     }
 }
 
+/// What is enough to tell a video by, of a file that is too large for memory.
+const BEGINNING: usize = 64 << 10;
+
+/// How long a video may take when nobody waits for an answer over a network.
+const VIDEO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Two weeks of seconds.
+const VIDEO_FRAMES: u32 = 1_209_600;
+
 /// How a command has files decoded.
-pub fn sandbox_settings(children: Option<usize>) -> SandboxSettings {
+pub fn sandbox_settings(children: Option<usize>, seconds_per_hash: f64) -> SandboxSettings {
     let mut settings = SandboxSettings::new("/proc/self/exe");
     if let Some(children) = children {
         settings.children = children.max(1);
     }
+    settings.video = Some(VideoSettings {
+        at_once: settings.children,
+        seconds_per_hash,
+        max_frames: VIDEO_FRAMES,
+        time_limit: VIDEO_LIMIT,
+        ..VideoSettings::default()
+    });
     settings
 }
 
 /// A pool of decoding processes for a command.
 pub fn sandbox(settings: SandboxSettings) -> anyhow::Result<Sandbox> {
     Sandbox::new(settings).context("setting up the decoding processes")
+}
+
+/// Reads the seconds from one hashed frame of a video to the next.
+pub fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok();
+    let seconds = seconds.filter(|seconds: &f64| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "expected 0 to 86400".to_owned())
+}
+
+/// Shows on a terminal how far a video has come, and nothing elsewhere.
+pub fn spinner() -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg}").expect("the template is right");
+    ProgressBar::new_spinner().with_style(style)
 }
 
 /// Text from outside as a line may hold it: what would end the line or move the cursor is spelled out,
@@ -82,25 +118,32 @@ pub fn shown(path: &Path) -> String {
     on_one_line(&path.to_string_lossy())
 }
 
-/// Looks at one file. Its digests are there even where it cannot be decoded.
-pub async fn look(sandbox: &Sandbox, path: PathBuf, limit: u64) -> Looked {
+/// Looks at one file. Its digests are there even where it cannot be decoded. How far a video has come
+/// becomes the bar's message.
+pub async fn look(sandbox: &Sandbox, path: PathBuf, limit: u64, bar: &ProgressBar) -> Looked {
     let at = path.clone();
     let read = tokio::task::spawn_blocking(move || read(&at, limit)).await;
     let read = read.unwrap_or_else(|error| Err(io::Error::other(error)));
-    examine(sandbox, path, read.map_err(anyhow::Error::from), limit).await
+    let read = read.map_err(anyhow::Error::from);
+    examine(sandbox, path, read, limit, bar).await
 }
 
 /// Looks at one object of a bucket, in the same way.
-pub async fn look_at_object(sandbox: &Sandbox, object: &Object, limit: u64) -> Looked {
+pub async fn look_at_object(
+    sandbox: &Sandbox,
+    object: &Object,
+    limit: u64,
+    bar: &ProgressBar,
+) -> Looked {
     let read = async {
         let mut pieces = object.read().await?;
         let mut reading = Reading::default();
         while let Some(piece) = pieces.try_next().await? {
             reading.add(&piece, limit);
         }
-        Ok(reading.finish())
+        Ok(reading.finish(None))
     };
-    examine(sandbox, object.address(), read.await, limit).await
+    examine(sandbox, object.address(), read.await, limit, bar).await
 }
 
 /// Looks at what was read of a file, an object or a member of an archive.
@@ -109,6 +152,7 @@ pub async fn examine(
     path: PathBuf,
     read: anyhow::Result<Read>,
     limit: u64,
+    bar: &ProgressBar,
 ) -> Looked {
     let read = match read {
         Ok(read) => read,
@@ -126,8 +170,20 @@ pub async fn examine(
             };
         }
     };
-    let inspection = match &read.media {
-        Some(media) => sandbox.inspect(media.clone()).await.map_err(Problem::from),
+    let (bytes, file) = match (&read.media, read.large) {
+        (Some(media), _) => (Some(media.clone()), None),
+        (None, Some(Large { beginning, file })) => (Some(beginning), Some(file)),
+        (None, None) => (None, None),
+    };
+    let inspection = match bytes {
+        Some(bytes) => {
+            let input = Input {
+                bytes,
+                file,
+                progress: Some(progress(&path, bar)),
+            };
+            sandbox.look(input).await.map_err(Problem::from)
+        }
         None => Err(Problem::too_many_bytes(read.size_bytes, limit)),
     };
     Looked {
@@ -143,8 +199,29 @@ pub async fn examine(
 pub struct Read {
     pub size_bytes: u64,
     pub digests: Digests,
-    /// None where there is more than can be decoded.
+    /// None where there is more than can be decoded in memory.
     pub media: Option<Bytes>,
+    /// Where there is more, and it lies in a file.
+    pub large: Option<Large>,
+}
+
+/// A file that is too large for memory. Only a video can be looked at where it lies.
+pub struct Large {
+    beginning: Bytes,
+    file: File,
+}
+
+/// Says how far a video has come.
+fn progress(path: &Path, bar: &ProgressBar) -> Progress {
+    let (name, bar) = (shown(path), bar.clone());
+    Arc::new(move |frame: VideoFrame| {
+        let seconds = frame.timestamp_ms / 1_000;
+        let (minutes, seconds) = (seconds / 60, seconds % 60);
+        bar.set_message(format!(
+            "{name} frame {} at {minutes}:{seconds:02}",
+            frame.number
+        ));
+    })
 }
 
 /// What has been read so far.
@@ -152,6 +229,7 @@ pub struct Read {
 struct Reading {
     size_bytes: u64,
     digester: Digester,
+    /// All of it, or its beginning.
     media: Vec<u8>,
     is_too_long: bool,
 }
@@ -162,22 +240,32 @@ impl Reading {
         self.digester.update(piece);
         self.is_too_long = self.size_bytes > limit;
         if self.is_too_long {
-            self.media = Vec::new();
+            self.media.truncate(BEGINNING);
+            self.media.shrink_to_fit();
         } else {
             self.media.extend_from_slice(piece);
         }
     }
 
-    fn finish(self) -> Read {
+    /// `file` is where it was read from, if that is a file.
+    fn finish(self, file: Option<File>) -> Read {
+        let bytes = Bytes::from(self.media);
+        let (media, large) = if self.is_too_long {
+            let beginning = bytes;
+            (None, file.map(|file| Large { beginning, file }))
+        } else {
+            (Some(bytes), None)
+        };
         Read {
             size_bytes: self.size_bytes,
             digests: self.digester.finish(),
-            media: (!self.is_too_long).then(|| Bytes::from(self.media)),
+            media,
+            large,
         }
     }
 }
 
-/// Reads a file once. The bytes are there only if they are at most `limit`.
+/// Reads a file once. What is larger than `limit` is represented by its beginning, and the file.
 fn read(path: &Path, limit: u64) -> io::Result<Read> {
     let mut file = File::open(path)?;
     let mut reading = Reading::default();
@@ -185,7 +273,7 @@ fn read(path: &Path, limit: u64) -> io::Result<Read> {
     loop {
         let n_bytes = file.read(&mut buffer)?;
         if n_bytes == 0 {
-            return Ok(reading.finish());
+            return Ok(reading.finish(Some(file)));
         }
         reading.add(&buffer[..n_bytes], limit);
     }

@@ -11,13 +11,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use futures::StreamExt as _;
-use serde_json::json;
-use watchhouse_match::Limits;
+use serde_json::{Value, json};
+use watchhouse_match::{Inspection, Limits};
 
 use super::FAILED;
 use super::files::{self, Looked};
 use super::walk;
 use crate::hex;
+use crate::sandbox::Media;
+use crate::sandbox::video::Video;
 
 #[derive(Args)]
 pub struct Hash {
@@ -27,6 +29,9 @@ pub struct Hash {
     /// Print one JSON object a line
     #[arg(long)]
     json: bool,
+    /// Of a video, hash a frame every so many seconds; every frame if 0
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = files::seconds)]
+    seconds_per_hash: f64,
 }
 
 impl Hash {
@@ -35,13 +40,14 @@ impl Hash {
     }
 
     async fn print(self) -> anyhow::Result<ExitCode> {
-        let sandbox = files::sandbox(files::sandbox_settings(None))?;
+        let sandbox = files::sandbox(files::sandbox_settings(None, self.seconds_per_hash))?;
         let limit = Limits::default().bytes;
         let mut has_failed = false;
+        let spinner = files::spinner();
         let ahead = std::thread::available_parallelism().map_or(1, usize::from) * 2;
         let mut looked = walk::walk(self.paths)
             .map(async |found| match found.version {
-                Ok(_) => Ok(found.look(&sandbox, limit).await),
+                Ok(_) => Ok(found.look(&sandbox, limit, &spinner).await),
                 Err(problem) => Err((found.path, problem)),
             })
             .buffered(ahead);
@@ -50,21 +56,26 @@ impl Hash {
                 Ok(looked) => looked,
                 Err((path, problem)) => {
                     has_failed = true;
-                    eprintln!(
-                        "error: cannot read \"{}\": {}",
-                        files::shown(&path),
-                        files::on_one_line(&problem.message)
-                    );
+                    spinner.suspend(|| {
+                        eprintln!(
+                            "error: cannot read \"{}\": {}",
+                            files::shown(&path),
+                            files::on_one_line(&problem.message)
+                        );
+                    });
                     continue;
                 }
             };
             has_failed |= looked.inspection.is_err();
-            if self.json {
-                print_json(&looked)
-            } else {
-                print_text(&looked)
-            }
+            spinner.suspend(|| {
+                if self.json {
+                    print_json(&looked)
+                } else {
+                    print_text(&looked)
+                }
+            });
         }
+        spinner.finish_and_clear();
         Ok(if has_failed {
             ExitCode::from(FAILED)
         } else {
@@ -81,20 +92,34 @@ fn print_text(looked: &Looked) {
         println!("  sha256  {}", hex::encode(&digests.sha256));
     }
     match &looked.inspection {
-        Ok(inspection) => {
-            for frame in &inspection.frames {
-                let of = if inspection.frames.len() > 1 {
-                    format!("  frame {}", frame.index)
-                } else {
-                    String::new()
-                };
-                let hash = hex::encode(&frame.pdq.hash.0);
-                println!("  pdq     {hash}  quality {}{of}", frame.pdq.quality);
+        Ok(media) => {
+            match media {
+                Media::Picture(picture) => print_frames(picture),
+                Media::Video(video) => print_video(video),
             }
-            let (width, height) = (inspection.width, inspection.height);
-            println!("  {} {width}x{height}", inspection.format.as_str());
+            let (width, height) = media.size();
+            println!("  {} {width}x{height}", media.format());
         }
         Err(problem) => println!("  no pdq: {} ({})", problem.message, problem.code),
+    }
+}
+
+fn print_frames(picture: &Inspection) {
+    for frame in &picture.frames {
+        let of = if picture.frames.len() > 1 {
+            format!("  frame {}", frame.index)
+        } else {
+            String::new()
+        };
+        let hash = hex::encode(&frame.pdq.hash.0);
+        println!("  pdq     {hash}  quality {}{of}", frame.pdq.quality);
+    }
+}
+
+/// Each frame as in a vPDQ file: its number, quality, hash and seconds.
+fn print_video(video: &Video) {
+    for line in video.vpdq.to_lines().lines() {
+        println!("  vpdq    {line}");
     }
 }
 
@@ -109,22 +134,35 @@ fn print_json(looked: &Looked) {
         line["sha256"] = json!(hex::encode(&digests.sha256));
     }
     match &looked.inspection {
-        Ok(inspection) => {
-            line["format"] = json!(inspection.format.as_str());
-            line["width"] = json!(inspection.width);
-            line["height"] = json!(inspection.height);
-            let frames = inspection.frames.iter().map(|frame| {
-                json!({
-                    "index": frame.index,
-                    "pdq": hex::encode(&frame.pdq.hash.0),
-                    "quality": frame.pdq.quality,
-                })
-            });
-            line["frames"] = frames.collect();
+        Ok(media) => {
+            let (width, height) = media.size();
+            line["format"] = json!(media.format());
+            line["width"] = json!(width);
+            line["height"] = json!(height);
+            match media {
+                Media::Picture(picture) => line["frames"] = frames_json(picture),
+                Media::Video(video) => line["vpdq"] = video_json(video),
+            }
         }
         Err(problem) => {
             line["problem"] = json!({ "code": problem.code, "message": problem.message })
         }
     }
     println!("{line}");
+}
+
+fn frames_json(picture: &Inspection) -> Value {
+    let frames = picture.frames.iter().map(|frame| {
+        json!({
+            "index": frame.index,
+            "pdq": hex::encode(&frame.pdq.hash.0),
+            "quality": frame.pdq.quality,
+        })
+    });
+    frames.collect()
+}
+
+/// The array of strings that the published Python library reads.
+fn video_json(video: &Video) -> Value {
+    serde_json::from_str(&video.vpdq.to_json()).expect("it is a JSON array")
 }

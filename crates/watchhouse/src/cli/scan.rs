@@ -32,11 +32,13 @@ use crate::hex;
 use crate::sandbox::unpacking::ArchiveSettings;
 use crate::sandbox::{Refusal, Sandbox, SandboxSettings};
 use journal::{Earlier, Heading, Journal};
+use known_video::{KnownVideo, VideoMatch};
 use lists::{Digesting, Entry, Lists, Match, match_json, match_text};
 use outcome::Outcome;
 
 mod archives;
 mod journal;
+mod known_video;
 mod lists;
 mod outcome;
 
@@ -55,7 +57,8 @@ pub struct Scan {
     /// Files, folders, and buckets of S3 (`s3://BUCKET/PREFIX`)
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// A file of hashes: plain (`pdq f8f8…` a line), CSV or JSON Lines, by its name's ending
+    /// A file of hashes: plain (`pdq f8f8…` a line), CSV or JSON Lines, by its name's ending; or a
+    /// known video's vPDQ, named `….vpdq.txt` or `….vpdq.json`
     #[arg(long = "bank", required = true, value_name = "FILE")]
     banks: Vec<PathBuf>,
     /// The form of the bank files, where their names do not tell: plain, csv or jsonl
@@ -67,6 +70,15 @@ pub struct Scan {
     /// Do not look the pictures up turned and mirrored
     #[arg(long)]
     no_turned: bool,
+    /// The share of a known video's frames that must be in a scanned one to match, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u32).range(0..=100))]
+    of_known: u32,
+    /// The share of a scanned video's frames that must be in a known one to match, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    of_upload: u32,
+    /// Of a video, look up a frame every so many seconds; every frame if 0
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, value_parser = files::seconds)]
+    seconds_per_hash: f64,
     /// Use the good lines of a bank file that has bad ones
     #[arg(long)]
     skip_bad: bool,
@@ -95,6 +107,7 @@ struct Desk<'l> {
     lists: &'l Lists,
     settings: Arc<SandboxSettings>,
     sandbox: Sandbox,
+    progress: ProgressBar,
     /// So many files are looked at together, and so many members of an archive.
     ahead: usize,
     /// Turns at archives.
@@ -118,10 +131,15 @@ impl Scan {
             index: Index::new(),
             banks: self.banks.clone(),
             entries: Vec::new(),
+            videos: Vec::new(),
             digest: Sha256::new(),
         };
         let mut is_sound = true;
         for (number, file) in (0..).zip(&self.banks) {
+            if KnownVideo::is_named(file) {
+                lists.add_video(file)?;
+                continue;
+            }
             let settings = BankSettings {
                 threshold: self.threshold,
                 is_enabled: true,
@@ -193,7 +211,6 @@ impl Scan {
     async fn scan(&self, lists: &Lists) -> anyhow::Result<ExitCode> {
         let (mut journal, mut earlier) = self.open_journal(lists)?.unzip();
         let desk = self.desk(lists)?;
-        let progress = progress(&self.paths);
         let began = Instant::now();
 
         let mut outcomes = walk::walk(self.paths.clone())
@@ -221,7 +238,7 @@ impl Scan {
             let next = tokio::select! {
                 biased;
                 code = &mut interruption => {
-                    progress.finish_and_clear();
+                    desk.progress.finish_and_clear();
                     self.tell_interrupted(&sum);
                     if let Some(journal) = &mut journal {
                         journal.sync()?;
@@ -239,16 +256,17 @@ impl Scan {
             }
             let Outcome { ref lines, .. } = outcome;
             if !lines.is_empty() {
-                progress.suspend(|| lines.iter().for_each(|line| println!("{line}")));
+                desk.progress
+                    .suspend(|| lines.iter().for_each(|line| println!("{line}")));
             }
             sum += Outcome {
                 lines: Vec::new(),
                 ..outcome
             };
-            progress.inc(1);
+            desk.progress.inc(1);
         }
         drop(outcomes);
-        progress.finish_and_clear();
+        desk.progress.finish_and_clear();
         self.print_summary(lists, &sum, n_known, began.elapsed());
         desk.sandbox.shutdown().await;
         journal.map_or(Ok(()), Journal::remove)?;
@@ -279,12 +297,13 @@ impl Scan {
     }
 
     fn desk<'l>(&self, lists: &'l Lists) -> anyhow::Result<Desk<'l>> {
-        let settings = files::sandbox_settings(self.jobs);
+        let settings = files::sandbox_settings(self.jobs, self.seconds_per_hash);
         let ahead = settings.children * 2;
         Ok(Desk {
             lists,
             sandbox: files::sandbox(settings.clone())?,
             settings: Arc::new(settings),
+            progress: progress(&self.paths),
             ahead,
             archives: Semaphore::new(ARCHIVES_AT_ONCE),
         })
@@ -305,7 +324,7 @@ impl Scan {
             return outcome;
         }
         let limit = desk.settings.limits.bytes;
-        let looked = found.look(&desk.sandbox, limit).await;
+        let looked = found.look(&desk.sandbox, limit, &desk.progress).await;
         outcome.files = 1;
         outcome.bytes = looked.size_bytes;
         self.judge(desk.lists, &looked, &mut outcome);
@@ -322,9 +341,10 @@ impl Scan {
     /// Looks up what it is and what it shows.
     fn judge(&self, lists: &Lists, looked: &Looked, outcome: &mut Outcome) {
         let matches = lists.meet(looked, !self.no_turned);
-        if !matches.is_empty() {
+        let videos = lists.meet_videos(looked, self);
+        if !matches.is_empty() || !videos.is_empty() {
             outcome.matched += 1;
-            self.tell_matches(&looked.path, &matches, outcome);
+            self.tell_matches(&looked.path, &matches, &videos, outcome);
         }
     }
 
@@ -350,18 +370,26 @@ impl Scan {
         });
     }
 
-    fn tell_matches(&self, path: &Path, matches: &[Match<'_>], outcome: &mut Outcome) {
+    fn tell_matches(
+        &self,
+        path: &Path,
+        matches: &[Match<'_>],
+        videos: &[VideoMatch<'_>],
+        outcome: &mut Outcome,
+    ) {
         let lines = &mut outcome.lines;
         if self.json {
-            let matches: Vec<Value> = matches.iter().map(match_json).collect();
+            let videos = videos.iter().map(VideoMatch::json);
+            let matches: Vec<Value> = matches.iter().map(match_json).chain(videos).collect();
             let path = path.to_string_lossy();
             let line = json!({ "type": "match", "path": path, "matches": matches });
             lines.push(line.to_string());
             return;
         }
         lines.push(format!("MATCH      {}", files::shown(path)));
-        for matching in matches {
-            let text = files::on_one_line(&match_text(matching));
+        let videos = videos.iter().map(VideoMatch::text);
+        for text in matches.iter().map(match_text).chain(videos) {
+            let text = files::on_one_line(&text);
             lines.push(format!("           {text}"));
         }
     }
@@ -427,10 +455,12 @@ fn progress(paths: &[PathBuf]) -> ProgressBar {
     }
     let style = |template| ProgressStyle::with_template(template).expect("the template is right");
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.set_style(style("{human_pos} of {human_len} or more files  {per_sec}"));
+    bar.set_style(style(
+        "{human_pos} of {human_len} or more files  {per_sec}  {msg}",
+    ));
     bar.enable_steady_tick(Duration::from_millis(200));
 
-    let counted = style("{wide_bar} {human_pos}/{human_len} files  {per_sec}  {eta} left");
+    let counted = style("{wide_bar} {human_pos}/{human_len} files  {per_sec}  {eta} left  {msg}");
     let (paths, counting) = (paths.to_vec(), bar.downgrade());
     tokio::task::spawn_blocking(move || {
         walk::count(&paths, |n_files, is_all| {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::stream::{self, BoxStream, Stream, StreamExt as _};
+use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 use walkdir::{DirEntry, WalkDir};
 
@@ -31,11 +32,11 @@ pub struct Found {
 }
 
 impl Found {
-    /// Reads it, digests it, and has it decoded.
-    pub async fn look(&self, sandbox: &Sandbox, limit: u64) -> Looked {
+    /// Reads it, digests it, and has it decoded. How far a video has come becomes the bar's message.
+    pub async fn look(&self, sandbox: &Sandbox, limit: u64, bar: &ProgressBar) -> Looked {
         match &self.object {
-            Some(object) => files::look_at_object(sandbox, object, limit).await,
-            None => files::look(sandbox, self.path.clone(), limit).await,
+            Some(object) => files::look_at_object(sandbox, object, limit, bar).await,
+            None => files::look(sandbox, self.path.clone(), limit, bar).await,
         }
     }
 }

@@ -24,6 +24,9 @@ pub struct FoundMatch {
     /// Which frame matched; null for a digest of the whole file.
     frame: Option<u32>,
     quality: Option<u32>,
+    /// When the frame is shown, in milliseconds. Only a video's frames have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp_ms: Option<u64>,
     /// Where in what was written; null for media, and for what was found in the past.
     place: Option<PlaceOfMatch>,
     /// What was met, from where, and since when it is known.
@@ -86,6 +89,7 @@ impl From<ExplainedMatch> for FoundMatch {
             transform: found.transform,
             frame: found.frame,
             quality: found.quality,
+            timestamp_ms: found.timestamp_ms,
             place: found.place.map(PlaceOfMatch::from),
             hash: hash.into(),
             rule: found.rule.map(named_rule),
@@ -107,6 +111,7 @@ impl From<NewMatch> for FoundMatch {
             transform: new.transform.as_str().to_owned(),
             frame: new.frame,
             quality: new.quality,
+            timestamp_ms: new.timestamp_ms,
             place: new.place.map(PlaceOfMatch::from),
             hash: new.hash.into(),
             rule: new.rule.map(named_rule),

@@ -132,6 +132,9 @@ pub struct FrameOfMedia {
     pdq: String,
     /// PDQ's quality, 0 to 100; below 50 it has too few features to compare.
     quality: u32,
+    /// When it is shown, in milliseconds. Only a video's frames have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timestamp_ms: Option<u64>,
 }
 
 /// Why a verdict is what it is.
@@ -182,6 +185,7 @@ impl Scan {
                         index: frame.frame,
                         pdq: hex::encode(&frame.pdq),
                         quality: frame.quality,
+                        timestamp_ms: frame.timestamp_ms,
                     })
                     .collect(),
             }),

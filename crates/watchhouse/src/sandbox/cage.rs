@@ -93,7 +93,7 @@ pub(super) fn enter(parent: u32, bounds: Bounds, walls: Walls) -> anyhow::Result
     })
 }
 
-fn limit_resource(resource: Resource, limit: u64) -> anyhow::Result<()> {
+pub(super) fn limit_resource(resource: Resource, limit: u64) -> anyhow::Result<()> {
     setrlimit(resource, limit as rlim_t, limit as rlim_t)
         .with_context(|| format!("setting {resource:?} to {limit}"))
 }
@@ -112,7 +112,7 @@ fn open_files() -> anyhow::Result<Vec<RawFd>> {
 }
 
 /// Rust marks what it opens to be closed here; what the server itself inherited may not be.
-fn close_inherited_files() -> anyhow::Result<()> {
+pub(super) fn close_inherited_files() -> anyhow::Result<()> {
     for file in open_files()?.into_iter().filter(|file| *file > 2) {
         match nix::unistd::close(file) {
             Ok(()) | Err(Errno::EBADF) => {}
@@ -123,7 +123,7 @@ fn close_inherited_files() -> anyhow::Result<()> {
 }
 
 /// When memory runs out, let the kernel take a child before the server. Not every container may ask.
-fn prefer_for_oom_kill() {
+pub(super) fn prefer_for_oom_kill() {
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
 }
 
@@ -220,7 +220,7 @@ fn allowed_calls() -> anyhow::Result<BTreeMap<i64, Vec<SeccompRule>>> {
 }
 
 /// A rule over a call's argument `index`, of which the kernel reads 32 bits.
-fn argument(index: u8, op: CmpOp, value: u64) -> anyhow::Result<SeccompRule> {
+pub(super) fn argument(index: u8, op: CmpOp, value: u64) -> anyhow::Result<SeccompRule> {
     let condition = SeccompCondition::new(index, ArgLen::Dword, op, value)?;
     Ok(SeccompRule::new(vec![condition])?)
 }

@@ -8,12 +8,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use watchhouse_match::Limits;
+use watchhouse_match::{Container, DecodeErrorKind, Limits};
 
 use super::cage::{self, Bounds, Walls};
 use super::protocol::{self, Header, Hello, Kind};
-use super::self_test;
-use super::unpacking_child;
+use super::video::hasher;
+use super::{program, self_test, unpacking_child};
 
 /// The program's hidden command that makes it a child.
 pub const COMMAND: &str = "decode-child";
@@ -92,6 +92,12 @@ pub fn run() -> ExitCode {
             self_test::attempt(attempt, walls, settings)
         }
         [unpacking_child::UNPACK, settings] => unpacking_child::serve(settings),
+        [program::BECOME, settings, program, ref arguments @ ..] => {
+            let error = program::become_program(settings, program, arguments);
+            let _ = writeln!(io::stderr(), "{error:#}");
+            return ExitCode::from(program::NOT_STARTED);
+        }
+        [hasher::HASH_FRAMES, settings, request] => hasher::serve(settings, request),
         [settings] => serve(settings),
         _ => Err(anyhow::anyhow!(
             "the server starts this command; to see what a child may do, use --self-test"
@@ -115,8 +121,11 @@ fn serve(settings: &str) -> anyhow::Result<()> {
     let settings = parse_settings(settings)?;
     let limits = Limits::from(settings.limits);
     greet(prepare(&settings, &limits))?;
-    while let Some(input) = next_input(&limits)? {
-        let (kind, body) = protocol::answer_body(&watchhouse_match::inspect(&input, &limits));
+    while let Some((kind, input)) = next_input(&limits)? {
+        let (kind, body) = match kind {
+            Kind::Beginning => tell(&input, &limits),
+            _ => answer(&input, &limits),
+        };
         send(kind, &body)?;
     }
     Ok(())
@@ -136,7 +145,33 @@ pub(super) fn greet(caged: anyhow::Result<Hello>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn prepare(settings: &ChildSettings, limits: &Limits) -> anyhow::Result<Hello> {
+/// A video is not decoded here: whoever asks is told what it is.
+fn answer(input: &[u8], limits: &Limits) -> (Kind, Vec<u8>) {
+    match Container::sniff(input) {
+        Some(container) if container.is_cut_off(input) => {
+            let message = format!("cannot decode the video: the {container} file is cut off");
+            let body = protocol::refused_body(DecodeErrorKind::Truncated, &message);
+            (Kind::Refused, body)
+        }
+        Some(container) => protocol::video_body(container),
+        None => protocol::answer_body(&watchhouse_match::inspect(input, limits)),
+    }
+}
+
+/// Of a file that is too large to be sent, only videos are looked at.
+fn tell(beginning: &[u8], limits: &Limits) -> (Kind, Vec<u8>) {
+    match Container::sniff(beginning) {
+        Some(container) => protocol::video_body(container),
+        None => {
+            let message = format!("it has more than {} bytes and is no video", limits.bytes);
+            let body = protocol::refused_body(DecodeErrorKind::TooManyBytes, &message);
+            (Kind::Refused, body)
+        }
+    }
+}
+
+/// Enters the cage of a child that decodes or hashes.
+pub(super) fn prepare(settings: &ChildSettings, limits: &Limits) -> anyhow::Result<Hello> {
     warm_up(limits)?;
     let cage = cage::enter(settings.parent, settings.bounds(), Walls::All)?;
     Ok(Hello::new(cage))
@@ -172,7 +207,7 @@ pub(super) fn first_picture() -> Vec<u8> {
 }
 
 /// None when the parent has hung up.
-fn next_input(limits: &Limits) -> anyhow::Result<Option<Vec<u8>>> {
+fn next_input(limits: &Limits) -> anyhow::Result<Option<(Kind, Vec<u8>)>> {
     let mut stdin = io::stdin().lock();
     let mut header = [0; protocol::HEADER_BYTES];
     if stdin.read(&mut header[..1])? == 0 {
@@ -180,12 +215,13 @@ fn next_input(limits: &Limits) -> anyhow::Result<Option<Vec<u8>>> {
     }
     stdin.read_exact(&mut header[1..])?;
     let header = Header::parse(header).map_err(anyhow::Error::msg)?;
-    if header.kind != Kind::Input || header.size_bytes > protocol::largest_input(limits) {
+    let is_input = matches!(header.kind, Kind::Input | Kind::Beginning);
+    if !is_input || header.size_bytes > protocol::largest_input(limits) {
         bail!("the parent sent {header:?}");
     }
     let mut input = vec![0; header.size_bytes];
     stdin.read_exact(&mut input)?;
-    Ok(Some(input))
+    Ok(Some((header.kind, input)))
 }
 
 pub(super) fn send(kind: Kind, body: &[u8]) -> io::Result<()> {

@@ -7,11 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use watchhouse_match::Inspection;
 
 use super::child::{self, ChildSettings};
 use super::pipes::{Fault, FromChild, Pipes};
-use super::protocol::{self, Hello, Kind};
+use super::protocol::{self, Answer, Hello, Kind};
 use super::{Refusal, SandboxSettings};
 
 /// Until the child must have caged itself. It takes milliseconds; a loaded machine takes longer.
@@ -76,12 +75,16 @@ impl Decoder {
         }
     }
 
-    /// Has the child decode one input. After a fault it MUST be ended: what it says next may be
-    /// the answer to anything.
-    pub(super) fn inspect(&mut self, bytes: &[u8]) -> Result<Result<Inspection, Refusal>, Fault> {
+    /// Has the child decode one input, or say what it is by its beginning. After a fault it MUST be
+    /// ended: what it says next may be the answer to anything.
+    pub(super) fn inspect(
+        &mut self,
+        kind: Kind,
+        bytes: &[u8],
+    ) -> Result<Result<Answer, Refusal>, Fault> {
         let deadline = Instant::now() + self.settings.time_limit;
         self.inputs += 1;
-        self.pipes.send(Kind::Input, bytes, deadline)?;
+        self.pipes.send(kind, bytes, deadline)?;
 
         let limits = self.settings.limits;
         let (kind, body) = self
@@ -155,7 +158,7 @@ pub(super) fn end(child: &mut Child) -> String {
     }
 }
 
-fn describe(status: ExitStatus) -> String {
+pub(super) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal().map(Signal::try_from)) {
         (Some(child::PANICKED), _) => "the decoder panicked".to_owned(),
         (Some(code), _) => format!("exit code {code}"),

@@ -17,7 +17,7 @@ use super::protocol::{self, Header, Kind};
 
 /// Room asked for in the pipe to the child: what an unprivileged process may have. Pictures of
 /// ordinary size then go over in one write.
-const PIPE_BYTES: i32 = 1 << 20;
+pub(super) const PIPE_BYTES: i32 = 1 << 20;
 
 /// What a child did instead of answering.
 #[derive(Debug)]
@@ -89,8 +89,8 @@ impl Pipes {
 }
 
 impl FromChild {
-    pub(super) fn new(stdout: ChildStdout, stop: OwnedFd) -> io::Result<FromChild> {
-        let pipe = File::from(OwnedFd::from(stdout));
+    pub(super) fn new(child: impl Into<OwnedFd>, stop: OwnedFd) -> io::Result<FromChild> {
+        let pipe = File::from(child.into());
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok(FromChild { pipe, stop })
     }
@@ -113,6 +113,26 @@ impl FromChild {
         let mut body = vec![0; size_bytes];
         self.read(&mut body, deadline)?;
         Ok((kind, body))
+    }
+
+    /// Reads until the other side hangs up, which a program does when it ends. Keeps the first bytes.
+    pub(super) fn until_hung_up(&mut self, deadline: Instant) -> Result<Vec<u8>, Fault> {
+        let mut kept = Vec::new();
+        let mut buffer = [0; 512];
+        loop {
+            match self.pipe.read(&mut buffer) {
+                Ok(0) => return Ok(kept),
+                Ok(n) => {
+                    let room = buffer.len() - kept.len();
+                    kept.extend_from_slice(&buffer[..n.min(room)]);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wait(self.pipe.as_fd(), PollFlags::POLLIN, deadline)?;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return Err(Fault::Died),
+            }
+        }
     }
 
     fn read(&mut self, mut into: &mut [u8], deadline: Instant) -> Result<(), Fault> {

@@ -2,8 +2,9 @@
 //!
 //! A frame is one byte that says its kind, the length of its body (four bytes, little endian), and
 //! the body. The child says `Hello` once, or `Failed`; then each `Input` is answered by one
-//! `Inspected` or `Refused`. An archive's child has no pipe to hear by: its stdin is the archive, and
-//! it tells all that is in it (`sandbox/unpacking.rs`).
+//! `Inspected`, `Refused` or `Video`. Two others are not asked by a pipe: an archive's child, whose stdin
+//! is the archive, tells all that is in it (`sandbox/unpacking.rs`), and one that hashes a video's
+//! frames tells their hashes (`sandbox/video/protocol.rs`).
 //!
 //! The parent MUST take nothing that a child says for granted: a subverted one says anything. So an
 //! answer is parsed by hand and to its last byte, its lengths are checked before memory is taken, and
@@ -11,14 +12,14 @@
 
 use serde::{Deserialize, Serialize};
 use watchhouse_match::{
-    DecodeError, DecodeErrorKind, Format, Frame, Inspection, Limits, Pdq, PdqHash,
+    Container, DecodeError, DecodeErrorKind, Format, Frame, Inspection, Limits, Pdq, PdqHash,
 };
 
 use super::Refusal;
 use super::cage::Cage;
 
 /// Parent and child are the same program, unless an upgrade came between.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 pub const HEADER_BYTES: usize = 5;
 
@@ -30,7 +31,7 @@ const LARGEST_MESSAGE_BYTES: usize = 500;
 
 const HASH_BYTES: usize = 32;
 /// index, quality, the hash, and the eight turned and mirrored ones
-const FRAME_BYTES: usize = 4 + 1 + HASH_BYTES + 8 * HASH_BYTES;
+pub(super) const FRAME_BYTES: usize = 4 + 1 + HASH_BYTES + 8 * HASH_BYTES;
 /// format, width, height, number of frames
 const INSPECTION_BYTES: usize = 1 + 4 + 4 + 4;
 
@@ -42,6 +43,16 @@ pub enum Kind {
     Input = 3,
     Inspected = 4,
     Refused = 5,
+    /// It is no picture, and a whole video as far as its outside tells: the container.
+    Video = 6,
+    /// What a video says of itself.
+    Announced = 7,
+    /// A frame of a video.
+    Frame = 8,
+    /// There are no more frames.
+    Ended = 9,
+    /// An input's first bytes: what is it? Answered by `Video`, or refused for its size.
+    Beginning = 10,
     /// An archive's child tells these: a member's name, some of its bytes, its end, why it cannot be
     /// had whole, the archive's end, why there is no more of it.
     Member = 16,
@@ -72,6 +83,11 @@ impl Header {
             3 => Kind::Input,
             4 => Kind::Inspected,
             5 => Kind::Refused,
+            6 => Kind::Video,
+            7 => Kind::Announced,
+            8 => Kind::Frame,
+            9 => Kind::Ended,
+            10 => Kind::Beginning,
             16 => Kind::Member,
             17 => Kind::Bytes,
             18 => Kind::MemberEnd,
@@ -183,6 +199,7 @@ pub fn largest_answer(kind: Kind, limits: &Limits) -> usize {
     match kind {
         Kind::Inspected => INSPECTION_BYTES + FRAME_BYTES * most_frames(limits) as usize,
         Kind::Refused => LARGEST_TEXT_BYTES,
+        Kind::Video => 1,
         _ => 0,
     }
 }
@@ -201,14 +218,24 @@ pub(super) fn failed_body(message: &str) -> Vec<u8> {
     message.bytes().take(LARGEST_TEXT_BYTES).collect()
 }
 
+/// How a child says that an input cannot be decoded.
+pub(super) fn refused_body(kind: DecodeErrorKind, message: &str) -> Vec<u8> {
+    let mut body = vec![number(&KINDS, kind)];
+    body.extend(printable(message.as_bytes()).bytes());
+    body
+}
+
+/// How a child says that an input is a video.
+pub fn video_body(container: Container) -> (Kind, Vec<u8>) {
+    (Kind::Video, vec![number(&Container::ALL, container)])
+}
+
 /// How a child answers.
 pub fn answer_body(answer: &Result<Inspection, DecodeError>) -> (Kind, Vec<u8>) {
     let inspection = match answer {
         Ok(inspection) => inspection,
         Err(error) => {
-            let mut body = vec![number(&KINDS, error.kind)];
-            body.extend(printable(error.to_string().as_bytes()).bytes());
-            return (Kind::Refused, body);
+            return (Kind::Refused, refused_body(error.kind, &error.to_string()));
         }
     };
     let n_frames = inspection.frames.len();
@@ -218,14 +245,26 @@ pub fn answer_body(answer: &Result<Inspection, DecodeError>) -> (Kind, Vec<u8>) 
     body.extend(inspection.height.to_le_bytes());
     body.extend((n_frames as u32).to_le_bytes());
     for frame in &inspection.frames {
-        body.extend(frame.index.to_le_bytes());
-        body.push(frame.pdq.quality);
-        body.extend(frame.pdq.hash.0);
-        for hash in &frame.dihedrals {
-            body.extend(hash.0);
-        }
+        write_frame(frame, &mut body);
     }
     (Kind::Inspected, body)
+}
+
+pub(super) fn write_frame(frame: &Frame, body: &mut Vec<u8>) {
+    body.extend(frame.index.to_le_bytes());
+    body.push(frame.pdq.quality);
+    body.extend(frame.pdq.hash.0);
+    for hash in &frame.dihedrals {
+        body.extend(hash.0);
+    }
+}
+
+/// What a child found an input to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    Picture(Inspection),
+    /// For others to decode.
+    Video(Container),
 }
 
 /// Reads what a child answered to an input. The error finishes "the decoding process gave …".
@@ -233,15 +272,24 @@ pub fn parse_answer(
     kind: Kind,
     body: &[u8],
     limits: &Limits,
-) -> Result<Result<Inspection, Refusal>, String> {
+) -> Result<Result<Answer, Refusal>, String> {
     match kind {
-        Kind::Inspected => parse_inspection(body, limits).map(Ok),
+        Kind::Inspected => parse_inspection(body, limits).map(|seen| Ok(Answer::Picture(seen))),
         Kind::Refused => parse_refusal(body).map(Err),
+        Kind::Video => parse_container(body).map(|container| Ok(Answer::Video(container))),
         _ => Err(format!("{kind:?} in place of an answer")),
     }
 }
 
-fn parse_refusal(body: &[u8]) -> Result<Refusal, String> {
+fn parse_container(body: &[u8]) -> Result<Container, String> {
+    let [container] = body else {
+        return Err(format!("a container in {} bytes", body.len()));
+    };
+    let container = Container::ALL.get(usize::from(*container));
+    container.copied().ok_or("an unknown container".to_owned())
+}
+
+pub(super) fn parse_refusal(body: &[u8]) -> Result<Refusal, String> {
     let (kind, message) = body.split_first().ok_or("a refusal without a reason")?;
     let kind = KINDS
         .get(usize::from(*kind))
@@ -283,7 +331,7 @@ fn parse_inspection(body: &[u8], limits: &Limits) -> Result<Inspection, String> 
 }
 
 /// The part of a body that is not read yet.
-struct Rest<'a>(&'a [u8]);
+pub(super) struct Rest<'a>(pub(super) &'a [u8]);
 
 impl Rest<'_> {
     fn take<const N: usize>(&mut self) -> Result<[u8; N], String> {
@@ -299,11 +347,11 @@ impl Rest<'_> {
         self.take().map(|[byte]| byte)
     }
 
-    fn u32(&mut self) -> Result<u32, String> {
+    pub(super) fn u32(&mut self) -> Result<u32, String> {
         self.take().map(u32::from_le_bytes)
     }
 
-    fn frame(&mut self) -> Result<Frame, String> {
+    pub(super) fn frame(&mut self) -> Result<Frame, String> {
         let index = self.u32()?;
         let quality = self.u8()?;
         if quality > 100 {

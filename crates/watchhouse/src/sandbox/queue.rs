@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
-use watchhouse_match::Inspection;
 
+use super::protocol::{Answer, Kind};
 use super::{Refusal, Status};
 
 /// One input and the caller that waits for what is in it.
 pub(super) struct Job {
+    /// `Input`, or `Beginning` of one that is elsewhere.
+    pub(super) kind: Kind,
     pub(super) bytes: Bytes,
-    pub(super) reply: oneshot::Sender<Result<Inspection, Refusal>>,
+    pub(super) reply: oneshot::Sender<Result<Answer, Refusal>>,
 }
 
 impl Job {
-    pub(super) fn answer(self, answer: Result<Inspection, Refusal>) {
+    pub(super) fn answer(self, answer: Result<Answer, Refusal>) {
         // The caller may have gone; then nobody waits for it.
         let _ = self.reply.send(answer);
     }

@@ -23,13 +23,15 @@ use super::SandboxSettings;
 use super::cage::{self, Walls};
 use super::child;
 use super::decoder::{Decoder, child_settings};
-use super::protocol::Hello;
+use super::program::{self, ProgramSettings};
+use super::protocol::{Hello, Kind};
 
 /// The hidden argument that makes a child try one thing and end.
 pub(super) const ATTEMPT: &str = "--attempt";
 
 const ALL_WALLS: &str = "all-walls";
 const WITHOUT_SECCOMP: &str = "without-seccomp";
+const OF_A_PROGRAM: &str = "of-a-program";
 
 /// What is tried is given the parent's process id: to ask for it is forbidden, too.
 type Attempt = (&'static str, fn(u32) -> io::Result<()>);
@@ -64,6 +66,8 @@ pub struct Tried {
     pub attempt: String,
     pub all_walls: Outcome,
     pub without_seccomp: Outcome,
+    /// In the cage of another program, where what is not allowed is refused.
+    pub of_a_program: Outcome,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,10 +85,10 @@ impl Report {
     pub fn is_sound(&self) -> bool {
         self.hello.seccomp
             && self.decodes
-            && self
-                .attempts
-                .iter()
-                .all(|tried| tried.all_walls == Outcome::Killed)
+            && self.attempts.iter().all(|tried| {
+                tried.all_walls == Outcome::Killed
+                    && matches!(tried.of_a_program, Outcome::Refused(_))
+            })
     }
 }
 
@@ -95,7 +99,10 @@ pub fn run(settings: SandboxSettings) -> anyhow::Result<Report> {
     let mut decoder = Decoder::start(Arc::clone(&settings), OwnedFd::from(stopped))
         .map_err(anyhow::Error::msg)
         .context("starting a decoding child")?;
-    let decodes = matches!(decoder.inspect(&child::first_picture()), Ok(Ok(_)));
+    let decodes = matches!(
+        decoder.inspect(Kind::Input, &child::first_picture()),
+        Ok(Ok(_))
+    );
 
     let mut attempts = Vec::new();
     for (attempt, _) in ATTEMPTS {
@@ -103,6 +110,7 @@ pub fn run(settings: SandboxSettings) -> anyhow::Result<Report> {
             attempt: attempt.to_owned(),
             all_walls: try_in_child(&settings, attempt, ALL_WALLS)?,
             without_seccomp: try_in_child(&settings, attempt, WITHOUT_SECCOMP)?,
+            of_a_program: try_in_child(&settings, attempt, OF_A_PROGRAM)?,
         });
     }
     Ok(Report {
@@ -146,17 +154,31 @@ fn try_in_child(settings: &SandboxSettings, attempt: &str, walls: &str) -> anyho
 /// `decode-child --attempt …`: enters the cage, tries one thing, and says what came of it.
 pub(super) fn attempt(name: &str, walls: &str, settings: &str) -> anyhow::Result<()> {
     let settings = child::parse_settings(settings)?;
-    let walls = match walls {
-        ALL_WALLS => Walls::All,
-        WITHOUT_SECCOMP => Walls::AllButSeccomp,
-        _ => bail!("{walls:?} is not a choice of walls"),
-    };
     let (_, attempt) = ATTEMPTS
         .into_iter()
         .find(|(known, _)| *known == name)
         .with_context(|| format!("there is no attempt {name:?}"))?;
 
-    cage::enter(settings.parent, settings.bounds(), walls)?;
+    match walls {
+        ALL_WALLS => drop(cage::enter(settings.parent, settings.bounds(), Walls::All)?),
+        WITHOUT_SECCOMP => {
+            drop(cage::enter(
+                settings.parent,
+                settings.bounds(),
+                Walls::AllButSeccomp,
+            )?);
+        }
+        OF_A_PROGRAM => {
+            let settings = ProgramSettings {
+                parent: settings.parent,
+                memory_bytes: settings.memory_bytes,
+                cpu_seconds: settings.cpu_seconds,
+                require_cage: true,
+            };
+            program::enter(&settings, &std::env::current_exe()?)?;
+        }
+        _ => bail!("{walls:?} is not a choice of walls"),
+    }
     let outcome = match attempt(settings.parent) {
         Ok(()) => Outcome::Succeeded,
         Err(error) => Outcome::Refused(error.to_string()),

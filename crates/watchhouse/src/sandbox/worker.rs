@@ -90,7 +90,7 @@ impl Worker {
     fn decode(&self, mut decoder: Decoder, job: Job) -> Option<Decoder> {
         let id = decoder.process_id();
         self.queue.begin();
-        let (kept, answer) = match decoder.inspect(&job.bytes) {
+        let (kept, answer) = match decoder.inspect(job.kind, &job.bytes) {
             Ok(answer) if decoder.inputs() < self.settings.replace_after => (Some(decoder), answer),
             Ok(answer) => {
                 self.retire(decoder);

@@ -1,7 +1,7 @@
 //! Finding out: digests, decoding, looking up, judging.
 
 use bytes::Bytes;
-use watchhouse_match::{Digests, Hash, Inspection, PdqHash, Transform};
+use watchhouse_match::{Digests, Hash, PdqHash, Transform};
 
 use super::explain::{DIGESTS, Query, explain};
 use super::{Checked, NewMatch, Problem, SealedCopy, Upload, writing};
@@ -14,6 +14,7 @@ use crate::rules::{
     AccountFacts, BankFacts, DEFAULT_QUEUE, Facts, HashFacts, ItemFacts, Judgement, MatchFacts,
     MediaFacts, Verdict,
 };
+use crate::sandbox::Media;
 use crate::store::cases::CaseReason;
 use crate::store::items::NewItem;
 use crate::store::sightings::{SeenFrame, Sighting};
@@ -30,23 +31,23 @@ pub(super) const INDEX_NOT_READY: &str = "index_not_ready";
 pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
     let Upload { item, media, links } = upload;
     let mut problems = Vec::new();
-    let (digests, inspection) = match &media {
+    let (digests, seen) = match &media {
         Some(media) => {
             let inspecting = app.sandbox.inspect(media.clone());
             let (digests, inspected) = tokio::join!(digest(media.clone()), inspecting);
-            let inspection = inspected.map_err(|refusal| {
+            let seen = inspected.map_err(|refusal| {
                 problems.push(Problem {
                     code: refusal.code.to_owned(),
                     text: refusal.message,
                 });
             });
-            (digests?, inspection.ok())
+            (digests?, seen.ok())
         }
         None => (digest(Bytes::new()).await?, None),
     };
 
     let now = app.clock.now();
-    let mut sighting = sighting_of(app, now, &item, &digests, &inspection);
+    let mut sighting = sighting_of(app, now, &item, &digests, &seen);
     sighting.has_media = media.is_some();
     sighting.size_bytes = media.as_ref().map_or(0, |media| media.len() as u64);
 
@@ -58,7 +59,7 @@ pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
             text: reason.to_string(),
         });
     }
-    let (pictures, mut queries) = pictures(&inspection, app.config.scan.turned);
+    let (pictures, mut queries) = pictures(&seen, app.config.scan.turned);
     let mut found = look_up(app, digests.hashes(), pictures).await?;
     let written = writing::look_up(app, &item, links).await?;
     problems.extend(written.problem);
@@ -166,9 +167,9 @@ fn sighting_of(
     now: Timestamp,
     item: &NewItem,
     digests: &Digests,
-    inspection: &Option<Inspection>,
+    seen: &Option<Media>,
 ) -> Sighting {
-    let frames = inspection.iter().flat_map(|inspection| &inspection.frames);
+    let frames = seen.iter().flat_map(Media::frames);
     let id: SightingId = app.ids.make(now);
     Sighting {
         id,
@@ -184,16 +185,15 @@ fn sighting_of(
         sha1: digests.sha1,
         md5: digests.md5,
         size_bytes: 0,
-        format: inspection
-            .as_ref()
-            .map(|inspection| inspection.format.as_str().to_owned()),
-        width: inspection.as_ref().map(|inspection| inspection.width),
-        height: inspection.as_ref().map(|inspection| inspection.height),
+        format: seen.as_ref().map(|seen| seen.format().to_owned()),
+        width: seen.as_ref().map(|seen| seen.size().0),
+        height: seen.as_ref().map(|seen| seen.size().1),
         frames: frames
             .map(|frame| SeenFrame {
                 frame: frame.index,
                 pdq: frame.pdq.hash.0,
                 quality: u32::from(frame.pdq.quality),
+                timestamp_ms: timestamp_ms(seen, frame.index),
             })
             .collect(),
         url_keys: Vec::new(),
@@ -201,8 +201,8 @@ fn sighting_of(
 }
 
 /// The pictures to look up: each frame as it is, and turned and mirrored if that is asked for.
-fn pictures(inspection: &Option<Inspection>, turned: bool) -> (Vec<PdqHash>, Vec<Query>) {
-    let frames = inspection.iter().flat_map(|inspection| &inspection.frames);
+fn pictures(seen: &Option<Media>, turned: bool) -> (Vec<PdqHash>, Vec<Query>) {
+    let frames = seen.iter().flat_map(Media::frames);
     let ways = if turned { Transform::ALL.len() } else { 1 };
     frames
         .flat_map(|frame| {
@@ -218,6 +218,7 @@ fn pictures(inspection: &Option<Inspection>, turned: bool) -> (Vec<PdqHash>, Vec
                         Query {
                             frame: Some(frame.index),
                             quality: Some(quality),
+                            timestamp_ms: timestamp_ms(seen, frame.index),
                             transform,
                             place: None,
                         },
@@ -225,6 +226,10 @@ fn pictures(inspection: &Option<Inspection>, turned: bool) -> (Vec<PdqHash>, Vec
                 })
         })
         .unzip()
+}
+
+fn timestamp_ms(seen: &Option<Media>, frame: u32) -> Option<u64> {
+    seen.as_ref().and_then(|seen| seen.timestamp_ms(frame))
 }
 
 /// Looks hashes up in every bank, on a thread that may be kept busy.

@@ -26,6 +26,8 @@ pub(super) struct Query {
     pub frame: Option<u32>,
     /// 0 to 100. None for what was written.
     pub quality: Option<u32>,
+    /// When the frame of a video is shown.
+    pub timestamp_ms: Option<u64>,
     pub transform: Transform,
     /// Where in what was written. None for a picture.
     pub place: Option<Place>,
@@ -71,6 +73,7 @@ pub(super) async fn explain(
             frame: query.and_then(|query| query.frame),
             quality: query.and_then(|query| query.quality),
             place: query.and_then(|query| query.place),
+            timestamp_ms: query.and_then(|query| query.timestamp_ms),
             rule: None,
         });
     }

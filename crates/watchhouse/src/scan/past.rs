@@ -42,6 +42,7 @@ pub async fn record_past(app: &App, id: &SightingId, found: Vec<Found>) -> anyho
     let frames = sighting.frames.iter().map(|frame| Query {
         frame: Some(frame.frame),
         quality: Some(frame.quality),
+        timestamp_ms: frame.timestamp_ms,
         transform: Transform::Original,
         place: None,
     });

@@ -57,6 +57,7 @@ pub async fn record(
             transform: matching.transform.as_str().to_owned(),
             frame: matching.frame,
             quality: matching.quality,
+            timestamp_ms: matching.timestamp_ms,
             place: matching.place,
             rule: matching.rule.clone(),
             found_at: tx.now,

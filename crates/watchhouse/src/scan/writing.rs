@@ -96,6 +96,7 @@ fn search(index: &Index, text: &str, links: &[String]) -> Written {
         let query = Query {
             frame: None,
             quality: None,
+            timestamp_ms: None,
             transform: Transform::Original,
             place: Some(place),
         };

@@ -432,6 +432,14 @@ impl Row {
             .map_err(|_| Error::Corrupt(format!("{column} is out of range")))
     }
 
+    pub fn optional_count(&self, column: &str) -> Result<Option<u64>> {
+        let value = self.optional_int(column)?;
+        value
+            .map(u64::try_from)
+            .transpose()
+            .map_err(|_| Error::Corrupt(format!("{column} is negative")))
+    }
+
     pub fn optional_small(&self, column: &str) -> Result<Option<u32>> {
         let value = self.optional_int(column)?;
         value

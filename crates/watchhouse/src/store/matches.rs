@@ -25,6 +25,8 @@ pub struct Match {
     pub quality: Option<u32>,
     /// Where in what was written. None for media, and for what was found in the past.
     pub place: Option<Place>,
+    /// When that picture is shown, in a video.
+    pub timestamp_ms: Option<u64>,
     /// The rule that judged it, with its version.
     pub rule: Option<(String, u32)>,
     pub found_at: Timestamp,
@@ -92,6 +94,7 @@ impl ExplainedMatch {
                 transform: row.text("transform")?,
                 frame: row.optional_small("frame")?,
                 quality: row.optional_small("quality")?,
+                timestamp_ms: row.optional_count("timestamp_ms")?,
                 place: Place::from_row(row)?,
                 rule,
                 found_at: row.time("found_at")?,
@@ -104,19 +107,19 @@ impl ExplainedMatch {
 
 const INSERT: &str = "
     INSERT INTO matches (id, sighting_id, item_id, case_id, hash_number, distance, threshold,
-                         transform, frame, quality, rule, rule_version, found_at, place, place_start,
-                         place_end)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+                         transform, frame, quality, timestamp_ms, rule, rule_version, found_at, place,
+                         place_start, place_end)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 const OF_ITEM: &str = "
     SELECT m.id, m.sighting_id, m.item_id, m.case_id, m.distance, m.threshold, m.transform, m.frame,
-           m.quality, m.rule, m.rule_version, m.found_at, m.place, m.place_start, m.place_end, h.number, h.bank_id, h.kind, h.value,
-           h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
+           m.quality, m.timestamp_ms, m.rule, m.rule_version, m.found_at, m.place, m.place_start,
+           m.place_end, h.number, h.bank_id, h.kind, h.value, h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
       FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
      WHERE m.item_id = $1 ORDER BY m.id DESC LIMIT 200";
 const OF_CASE: &str = "
     SELECT m.id, m.sighting_id, m.item_id, m.case_id, m.distance, m.threshold, m.transform, m.frame,
-           m.quality, m.rule, m.rule_version, m.found_at, m.place, m.place_start, m.place_end, h.number, h.bank_id, h.kind, h.value,
-           h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
+           m.quality, m.timestamp_ms, m.rule, m.rule_version, m.found_at, m.place, m.place_start,
+           m.place_end, h.number, h.bank_id, h.kind, h.value, h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
       FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
      WHERE m.case_id = $1 ORDER BY m.id DESC LIMIT 200";
 const OF_SIGHTING: &str = "
@@ -138,6 +141,7 @@ impl Tx {
             &found.transform,
             found.frame,
             found.quality,
+            found.timestamp_ms,
             found.rule.as_ref().map(|(name, _)| name),
             found.rule.as_ref().map(|(_, version)| *version),
             found.found_at,

@@ -37,13 +37,15 @@ pub struct Sighting {
     pub url_keys: Vec<UrlKey>,
 }
 
-/// One picture of a media: most have one, an animation has many.
+/// One picture of a media: most have one, an animation and a video have many.
 #[derive(Clone, Debug)]
 pub struct SeenFrame {
     pub frame: u32,
     pub pdq: [u8; 32],
     /// 0 to 100.
     pub quality: u32,
+    /// When it is shown, in a video.
+    pub timestamp_ms: Option<u64>,
 }
 
 impl Sighting {
@@ -97,7 +99,8 @@ const INSERT: &str = "
                            has_media, url_keys)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 const INSERT_FRAME: &str = "
-    INSERT INTO sighting_frames (sighting_id, frame, pdq, quality) VALUES ($1, $2, $3, $4)";
+    INSERT INTO sighting_frames (sighting_id, frame, pdq, quality, timestamp_ms)
+    VALUES ($1, $2, $3, $4, $5)";
 const BY_ID: &str = "
     SELECT id, scanned_at, item_external_id, item_kind, account_external_id, surface, verdict,
            problem, sha256, sha1, md5, size_bytes, format, width, height, has_media, url_keys
@@ -105,11 +108,12 @@ const BY_ID: &str = "
 // Changes nothing, and on PostgreSQL keeps others who say the same waiting until the commit.
 const LOCK: &str = "UPDATE sightings SET verdict = verdict WHERE id = $1";
 const FRAMES: &str = "
-    SELECT frame, pdq, quality FROM sighting_frames WHERE sighting_id = $1 ORDER BY frame, pdq";
+    SELECT frame, pdq, quality, timestamp_ms FROM sighting_frames
+     WHERE sighting_id = $1 ORDER BY frame, pdq";
 const DIGESTS_AFTER: &str =
     "SELECT id, sha256, sha1, md5, url_keys FROM sightings WHERE id > $1 ORDER BY id LIMIT $2";
 const FRAMES_BETWEEN: &str = "
-    SELECT sighting_id, frame, pdq, quality FROM sighting_frames
+    SELECT sighting_id, frame, pdq, quality, timestamp_ms FROM sighting_frames
      WHERE sighting_id > $1 AND sighting_id <= $2 ORDER BY sighting_id, frame, pdq";
 
 /// The digests of one sighting and what its web addresses are found by, for a search of the past.
@@ -149,7 +153,8 @@ impl Tx {
                 &sighting.id,
                 frame.frame,
                 frame.pdq.as_slice(),
-                frame.quality
+                frame.quality,
+                frame.timestamp_ms
             ];
             self.execute(INSERT_FRAME, args).await?;
         }
@@ -210,5 +215,6 @@ fn read_frame(row: &Row) -> Result<SeenFrame> {
         frame: row.small("frame")?,
         pdq: row.array("pdq")?,
         quality: row.small("quality")?,
+        timestamp_ms: row.optional_count("timestamp_ms")?,
     })
 }

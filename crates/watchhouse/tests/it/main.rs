@@ -61,5 +61,6 @@ mod spine;
 mod statements;
 mod story;
 mod tidy;
+mod video;
 mod webhooks;
 mod writing;

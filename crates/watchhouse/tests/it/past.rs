@@ -533,6 +533,7 @@ fn sighting(
             frame: 0,
             pdq: picture.0,
             quality: 100,
+            timestamp_ms: None,
         }],
         has_media: true,
         url_keys: Vec::new(),

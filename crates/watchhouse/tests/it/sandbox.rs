@@ -16,7 +16,7 @@ use futures::future::join_all;
 use image::{GrayImage, ImageFormat};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use watchhouse::sandbox::{Refusal, Sandbox, SandboxSettings};
+use watchhouse::sandbox::{Media, Refusal, Sandbox, SandboxSettings};
 use watchhouse_match::{Limits, inspect};
 
 use input::{Chance, FORMATS, encoded, hostile, picture};
@@ -30,7 +30,8 @@ async fn children_answer_what_the_decoder_answers() {
     for format in FORMATS {
         let picture = encoded(7, format);
         let direct = inspect(&picture, &Limits::default()).expect("a picture");
-        assert_eq!(sandbox.inspect(picture).await, Ok(direct), "{format:?}");
+        let answer = sandbox.inspect(picture).await;
+        assert_eq!(answer, Ok(Media::Picture(direct)), "{format:?}");
     }
     for bytes in [&b""[..], b"plain text", &picture(1)[..500]] {
         let direct = inspect(bytes, &Limits::default()).expect_err("no picture");
@@ -193,7 +194,7 @@ async fn a_thousand_hostile_inputs_leave_a_working_sandbox() {
     }
     let good = picture(1);
     let direct = inspect(&good, &Limits::default()).expect("a picture");
-    assert_eq!(sandbox.inspect(good).await, Ok(direct));
+    assert_eq!(sandbox.inspect(good).await, Ok(Media::Picture(direct)));
 }
 
 #[tokio::test]

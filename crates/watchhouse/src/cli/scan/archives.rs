@@ -132,9 +132,10 @@ impl Scan {
             size_bytes,
             digests: content.digests,
             media: content.bytes,
+            large: None,
         };
         let limit = desk.settings.limits.bytes;
-        let looked = files::examine(&desk.sandbox, path, Ok(read), limit).await;
+        let looked = files::examine(&desk.sandbox, path, Ok(read), limit, &desk.progress).await;
         self.judge(desk.lists, &looked, &mut outcome);
         let Err(problem) = &looked.inspection else {
             return (outcome, None);

@@ -3,17 +3,22 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use watchhouse_match::{Hit, Index, PdqHash, Transform};
+use watchhouse_match::{Frame, Hit, Index, PdqHash, Transform};
 
+use super::Scan;
+use super::known_video::{KnownVideo, VideoMatch};
 use crate::cli::files::Looked;
+use crate::sandbox::Media;
 
 /// The lists, and what each entry of the index stands for.
 pub(super) struct Lists {
     pub(super) index: Index,
     pub(super) banks: Vec<PathBuf>,
     pub(super) entries: Vec<Entry>,
+    pub(super) videos: Vec<KnownVideo>,
     /// Of the bank files' digests.
     pub(super) digest: Sha256,
 }
@@ -32,10 +37,21 @@ pub(super) struct Match<'a> {
     pub(super) entry: &'a Entry,
     pub(super) transform: Transform,
     pub(super) frame: Option<u32>,
+    /// When the frame of a video is shown.
+    pub(super) timestamp_ms: Option<u64>,
     pub(super) quality: Option<u8>,
 }
 
 impl Lists {
+    /// Reads a known video's vPDQ.
+    pub(super) fn add_video(&mut self, file: &Path) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("opening the bank file \"{}\"", file.display()))?;
+        self.videos.push(KnownVideo::parse(file, &text)?);
+        self.digest.update(Sha256::digest(text));
+        Ok(())
+    }
+
     /// Every listed hash that the file meets, closest first; of several hits of one entry the closest.
     pub(super) fn meet(&self, looked: &Looked, turned: bool) -> Vec<Match<'_>> {
         let mut matches = Vec::new();
@@ -48,16 +64,13 @@ impl Lists {
                 .map(|hit| self.explain(hit, Transform::Original, None)),
         );
 
-        let frames = looked
-            .inspection
-            .iter()
-            .flat_map(|inspection| &inspection.frames);
+        let frames = looked.inspection.iter().flat_map(Media::frames);
         let ways = if turned { Transform::ALL.len() } else { 1 };
         for frame in frames {
             let pictures: &[PdqHash] = &frame.dihedrals[..ways];
             let mut hits = Vec::new();
             self.index.lookup_many(pictures, &mut hits);
-            let seen = Some((frame.index, frame.pdq.quality));
+            let seen = Some(frame);
             matches.extend(
                 hits.into_iter()
                     .map(|(way, hit)| self.explain(hit, Transform::ALL[way], seen)),
@@ -66,17 +79,36 @@ impl Lists {
         matches.sort_by_key(|matching| (matching.hit.entry, matching.hit.distance));
         matches.dedup_by_key(|matching| matching.hit.entry);
         matches.sort_by_key(|matching| (matching.hit.distance, matching.hit.entry));
+        if let Ok(media) = &looked.inspection {
+            for matching in &mut matches {
+                let frame = matching.frame;
+                matching.timestamp_ms = frame.and_then(|frame| media.timestamp_ms(frame));
+            }
+        }
         matches
     }
 
-    fn explain(&self, hit: Hit, transform: Transform, seen: Option<(u32, u8)>) -> Match<'_> {
+    /// The known videos that the file has enough in common with.
+    pub(super) fn meet_videos(&self, looked: &Looked, scan: &Scan) -> Vec<VideoMatch<'_>> {
+        let Ok(Media::Video(video)) = &looked.inspection else {
+            return Vec::new();
+        };
+        let known = self.videos.iter();
+        let compared = known.map(|known| known.compare(&video.vpdq, scan.threshold));
+        compared
+            .filter(|matching| matching.shares.reach(scan.of_known, scan.of_upload))
+            .collect()
+    }
+
+    fn explain(&self, hit: Hit, transform: Transform, seen: Option<&Frame>) -> Match<'_> {
         Match {
             hit,
             bank: &self.banks[hit.bank.0 as usize],
             entry: &self.entries[(hit.entry.0 >> 3) as usize],
             transform,
-            frame: seen.map(|(frame, _)| frame),
-            quality: seen.map(|(_, quality)| quality),
+            frame: seen.map(|frame| frame.index),
+            timestamp_ms: None,
+            quality: seen.map(|frame| frame.pdq.quality),
         }
     }
 }
@@ -88,6 +120,7 @@ pub(super) fn match_text(matching: &Match<'_>) -> String {
         entry,
         transform,
         frame,
+        timestamp_ms,
         quality,
     } = matching;
     let mut text = match frame {
@@ -102,8 +135,11 @@ pub(super) fn match_text(matching: &Match<'_>) -> String {
     if *transform != Transform::Original {
         text.push_str(&format!(", turned ({})", transform.as_str()));
     }
-    if let Some(frame) = frame.filter(|frame| *frame > 0) {
+    if let Some(frame) = frame.filter(|frame| *frame > 0 || timestamp_ms.is_some()) {
         text.push_str(&format!(", frame {frame}"));
+    }
+    if let Some(timestamp_ms) = timestamp_ms {
+        text.push_str(&format!(" at {:.3} s", *timestamp_ms as f64 / 1_000.0));
     }
     if let Some(quality) = quality {
         text.push_str(&format!(", quality {quality}"));
@@ -128,9 +164,10 @@ pub(super) fn match_json(matching: &Match<'_>) -> Value {
         entry,
         transform,
         frame,
+        timestamp_ms,
         quality,
     } = matching;
-    json!({
+    let mut line = json!({
         "kind": hit.kind.as_str(),
         "distance": hit.distance,
         "threshold": hit.threshold,
@@ -142,7 +179,11 @@ pub(super) fn match_json(matching: &Match<'_>) -> Value {
         "source": entry.source,
         "id": entry.external_id,
         "category": entry.category,
-    })
+    });
+    if let Some(timestamp_ms) = timestamp_ms {
+        line["timestamp_ms"] = json!(timestamp_ms);
+    }
+    line
 }
 
 /// A reader that digests what goes through it.

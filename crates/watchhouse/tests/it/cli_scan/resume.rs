@@ -195,7 +195,12 @@ async fn another_scan_does_not_go_on_with_it() {
         refused.err
     };
 
+    let video = format!("0,100,{},0.000\n", "f8".repeat(32));
+    desk.write("clip.vpdq.txt", video);
+
     let other_bank = refused(&["--bank", "other.txt", "files"]).await;
+    let one_more = ["--bank", "bank.txt", "--bank", "clip.vpdq.txt", "files"];
+    let known_video = refused(&one_more).await;
     let other_option = refused(&["--bank", "bank.txt", "--threshold=5", "files"]).await;
     let other_path = refused(&["--bank", "bank.txt", "files/00.jpg"]).await;
     let n_before = n_finished(&desk);
@@ -210,6 +215,7 @@ async fn another_scan_does_not_go_on_with_it() {
         )
     };
     assert_eq!(other_bank, sentence("other bank files"));
+    assert_eq!(known_video, sentence("other bank files"));
     assert_eq!(changed_bank, sentence("other bank files"));
     assert_eq!(other_option, sentence("other options or paths"));
     assert_eq!(other_path, sentence("other options or paths"));

@@ -1,8 +1,8 @@
 //! That the parent believes nothing that no sound child says.
 
 use proptest::prelude::*;
-use watchhouse::sandbox::protocol::{self, Header, Hello, Kind, Landlock};
-use watchhouse::sandbox::{Refusal, Sandbox, SandboxSettings};
+use watchhouse::sandbox::protocol::{self, Answer, Header, Hello, Kind, Landlock};
+use watchhouse::sandbox::{Refusal, Sandbox, SandboxSettings, video};
 use watchhouse_match::{Limits, inspect};
 
 use super::input::picture;
@@ -83,9 +83,10 @@ async fn a_child_without_seccomp_is_used_only_if_that_is_allowed() {
 
 proptest! {
     #[test]
-    fn no_answer_makes_the_parent_panic(kind in 0u8..8, body in prop::collection::vec(any::<u8>(), 0..700)) {
+    fn no_answer_makes_the_parent_panic(kind in 0u8..12, body in prop::collection::vec(any::<u8>(), 0..700)) {
         if let Ok(header) = Header::parse([kind, 0, 0, 0, 0]) {
             let _ = protocol::parse_answer(header.kind, &body, &Limits::default());
+            let _ = video::protocol::parse(header.kind, &body, &Limits::default());
             let _ = Hello::parse(header.kind, &body);
         }
     }
@@ -96,7 +97,7 @@ proptest! {
         let (kind, mut body) = protocol::answer_body(&inspect(&picture(3), &limits));
         let at = at % body.len();
         body[at] = to;
-        if let Ok(Ok(inspection)) = protocol::parse_answer(kind, &body, &limits) {
+        if let Ok(Ok(Answer::Picture(inspection))) = protocol::parse_answer(kind, &body, &limits) {
             prop_assert!(u64::from(inspection.width) * u64::from(inspection.height) <= limits.pixels);
             prop_assert!(inspection.frames.len() == 1);
             prop_assert!(inspection.frames.iter().all(|frame| frame.pdq.quality <= 100));
