@@ -18,6 +18,7 @@ import time
 import faiss
 import numpy
 import pdqhash
+import vpdq
 from PIL import Image
 from threatexchange.signal_type.pdq.pdq_hasher import pdq_from_bytes
 from threatexchange.signal_type.pdq.pdq_index import PDQIndex
@@ -36,7 +37,24 @@ def bytes_of(path):
         return file.read()
 
 
-WORKS = {"kernel": (pixels_of, kernel), "file": (bytes_of, pdq_from_bytes)}
+def path_of(path):
+    return path
+
+
+def every_frame(path):
+    return vpdq.computeHash(path, seconds_per_hash=0, thread_count=1)
+
+
+def frame_a_second(path):
+    return vpdq.computeHash(path, seconds_per_hash=1, thread_count=1)
+
+
+WORKS = {
+    "kernel": (pixels_of, kernel),
+    "file": (bytes_of, pdq_from_bytes),
+    "video-every-frame": (path_of, every_frame),
+    "video-1fps": (path_of, frame_a_second),
+}
 
 
 class Flat:

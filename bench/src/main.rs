@@ -15,6 +15,7 @@ mod http_lookup;
 mod lookup;
 mod peer;
 mod server;
+mod video;
 
 use std::path::PathBuf;
 
@@ -38,16 +39,17 @@ async fn main() -> anyhow::Result<()> {
         println!("{}\n{}", Versus::table(&versus), Figure::table(&figures));
         return Ok(());
     }
-    versus.extend(hashing::measure(&mut peers)?);
-    drop(peers);
-    eprint!("{}", Versus::table(&versus));
-
     let program = std::env::current_exe()?.with_file_name("watchhouse");
     anyhow::ensure!(
         program.is_file(),
         "\"{}\" is not there; `make bench` builds it",
         program.display()
     );
+    versus.extend(hashing::measure(&mut peers)?);
+    versus.extend(video::measure(&program, &mut peers)?);
+    drop(peers);
+    eprint!("{}", Versus::table(&versus));
+
     eprintln!("drawing {PICTURES} pictures of 0.3 megapixels");
     let pictures = folder::draw(PICTURES);
     figures.push(folder::pictures_a_second(&program, &pictures)?);
