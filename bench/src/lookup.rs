@@ -208,6 +208,7 @@ fn filled(listed: &[[u8; 32]]) -> anyhow::Result<Index> {
     let settings = BankSettings {
         threshold: THRESHOLD,
         is_enabled: true,
+        ..BankSettings::default()
     };
     let mut index = Index::new();
     index.set_bank(BankId(1), settings)?;

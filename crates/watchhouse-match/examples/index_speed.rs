@@ -38,6 +38,7 @@ fn filled(listed: &[PdqHash]) -> Index {
     let settings = BankSettings {
         threshold: 31,
         is_enabled: true,
+        ..BankSettings::default()
     };
     let mut index = Index::new();
     index
@@ -129,6 +130,7 @@ fn measure(name: &str, listed: &[PdqHash]) {
             let settings = BankSettings {
                 threshold,
                 is_enabled: true,
+                ..BankSettings::default()
             };
             index
                 .set_bank(BankId(1), settings)
@@ -158,6 +160,7 @@ fn grow(index: &mut Index, n_listed: usize, queries: &[PdqHash]) {
     let settings = BankSettings {
         threshold: 31,
         is_enabled: true,
+        ..BankSettings::default()
     };
     index
         .set_bank(BankId(1), settings)

@@ -18,6 +18,7 @@ mod signal;
 mod term;
 mod text;
 mod url;
+mod vpdq;
 
 pub use degenerate::Degenerate;
 pub use md5::Md5;
@@ -28,6 +29,7 @@ pub use signal::Signal;
 pub use term::{Term, Text};
 pub use text::{ParseHashError, ParseKindError};
 pub use url::{Url, UrlHash};
+pub use vpdq::{VideoHash, Vpdq};
 
 /// Every kind there is, in the order in which people are told of them: the type that implements
 /// [`Signal`], which also names the kind, and the name of its table in the index.
@@ -42,6 +44,8 @@ macro_rules! for_each_kind {
             Sha256 sha256,
             /// Perceptual hash of one picture; compared by Hamming distance.
             Pdq pdq,
+            /// A video, as the PDQ hashes of its frames; compared by the share of them that are found.
+            Vpdq vpdq,
             /// A page, a host or a folder on the web; found in what people write and link to.
             Url url,
             /// A word or phrase; found in what people write.

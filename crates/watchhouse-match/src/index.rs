@@ -18,6 +18,7 @@ mod stream;
 mod table;
 mod terms;
 mod url;
+mod videos;
 mod walk;
 
 pub use bank::{BankId, BankSettings};
@@ -34,6 +35,8 @@ pub(crate) use table::Indexed;
 pub use terms::FoundTerm;
 pub(crate) use terms::TermTable;
 pub(crate) use url::UrlTable;
+pub use videos::ListedVideos;
+pub(crate) use videos::VideoTable;
 pub(crate) use walk::Walk;
 
 use crate::address::UrlKey;
@@ -52,9 +55,11 @@ pub struct Hit {
     pub entry: EntryId,
     pub bank: BankId,
     pub kind: HashKind,
-    /// Bits that differ; 0 for digests and URLs; for terms 0 as they are written and 1 in disguise.
+    /// Bits that differ; 0 for digests and URLs; for terms 0 as they are written and 1 in disguise; for
+    /// videos the percent of the listed one's frames that were not found.
     pub distance: u32,
-    /// The bank's threshold at the time of the lookup; 0 for digests and URLs, 1 for terms.
+    /// The bank's threshold at the time of the lookup; 0 for digests and URLs, 1 for terms; for videos the
+    /// most percent of the listed one's frames that may be missed.
     pub threshold: u32,
 }
 
@@ -70,6 +75,8 @@ pub enum Refused {
         Index::WIDEST_THRESHOLD
     )]
     ThresholdTooWide { threshold: u32 },
+    #[error("a share of more than 100 percent of a video's frames")]
+    ShareTooLarge,
     #[error("cannot have more than {} banks: remove one first", Banks::MOST)]
     TooManyBanks,
     #[error("the index is full: it holds {} hashes of one kind at most", u32::MAX)]
@@ -122,12 +129,15 @@ impl Index {
     /// Creates a bank or changes its settings, at once for all its hashes.
     ///
     /// # Errors
-    /// [`Refused::ThresholdTooWide`] and [`Refused::TooManyBanks`].
+    /// [`Refused::ThresholdTooWide`], [`Refused::ShareTooLarge`] and [`Refused::TooManyBanks`].
     pub fn set_bank(&mut self, bank: BankId, settings: BankSettings) -> Result<(), Refused> {
         if settings.threshold > Index::WIDEST_THRESHOLD {
             return Err(Refused::ThresholdTooWide {
                 threshold: settings.threshold,
             });
+        }
+        if settings.of_known.max(settings.of_upload) > 100 {
+            return Err(Refused::ShareTooLarge);
         }
         if !self.banks.set(bank, settings) {
             return Err(Refused::TooManyBanks);
@@ -210,6 +220,11 @@ impl Index {
         self.tables.text.find(text, &self.banks, &mut found);
         found.sort_unstable_by_key(|found| (found.hit.distance, found.hit.bank, found.hit.entry));
         found
+    }
+
+    /// The listed videos, to be compared with while the index changes.
+    pub fn videos(&self) -> ListedVideos {
+        self.tables.vpdq.listed(&self.banks)
     }
 
     /// What should be done to keep lookups fast and memory small; None most of the time.

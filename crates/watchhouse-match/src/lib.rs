@@ -34,11 +34,11 @@ pub use address::{FoundUrl, UrlKey, find_urls};
 pub use decode::{DecodeError, DecodeErrorKind, Format, Limits};
 pub use digest::{Digester, Digests};
 pub use hash::{
-    Degenerate, Hash, HashKind, ParseHashError, ParseKindError, PdqHash, Term, UrlHash,
+    Degenerate, Hash, HashKind, ParseHashError, ParseKindError, PdqHash, Term, UrlHash, VideoHash,
 };
 pub use index::{
-    BankId, BankSettings, Compacted, Compaction, EntryId, FoundTerm, Hit, Index, LoadError,
-    Refused, Snapshot, Superseded,
+    BankId, BankSettings, Compacted, Compaction, EntryId, FoundTerm, Hit, Index, ListedVideos,
+    LoadError, Refused, Snapshot, Superseded,
 };
 pub use inspect::{Frame, Inspection, inspect};
 pub use pdq::{Family, Pdq, PdqHasher, Spectrum, Transform, pdq};

@@ -10,8 +10,10 @@ mod compare;
 mod sampling;
 mod text;
 
+pub(crate) use compare::compare_with;
 pub use compare::{LEAST_QUALITY, Share, Shares, compare};
 pub use sampling::Sampling;
+pub(crate) use text::MOST_MILLISECONDS;
 pub use text::ParseVpdqError;
 
 use crate::pdq::Pdq;

@@ -318,19 +318,32 @@ impl Matcher {
         for (pass, hashes) in hashes.chunks(PICTURES_A_PASS).enumerate() {
             let first = pass * PICTURES_A_PASS;
             let (mut pictures, mut queries) = (Vec::new(), Vec::new());
+            let mut videos = Vec::new();
             let index = self.index.read().expect("no holder of this lock panics");
             for (query, hash) in (first..).zip(hashes) {
-                if let Hash::Pdq(picture) = hash {
-                    pictures.push(*picture);
-                    queries.push(query);
-                } else {
-                    index.lookup(hash, &mut hits);
-                    hits.drain(..).for_each(|hit| met(query, hit));
+                match hash {
+                    Hash::Pdq(picture) => {
+                        pictures.push(*picture);
+                        queries.push(query);
+                    }
+                    Hash::Vpdq(video) => videos.push((query, video, index.videos())),
+                    _ => {
+                        index.lookup(hash, &mut hits);
+                        hits.drain(..).for_each(|hit| met(query, hit));
+                    }
                 }
             }
             index.lookup_many(&pictures, &mut picture_hits);
+            drop(index);
             for (picture, hit) in picture_hits.drain(..) {
                 met(queries[picture], hit);
+            }
+            // Comparing with all of them must not keep a change waiting.
+            for (query, video, known) in videos {
+                known
+                    .meet(video)
+                    .into_iter()
+                    .for_each(|hit| met(query, hit));
             }
         }
     }
@@ -394,6 +407,8 @@ pub fn set_banks(index: &mut Index, banks: Vec<Bank>) -> Result<(), Refused> {
     for bank in banks {
         let settings = BankSettings {
             threshold: bank.threshold,
+            of_known: bank.of_known,
+            of_upload: bank.of_upload,
             is_enabled: bank.is_enabled,
         };
         index.set_bank(BankNumber(bank.number), settings)?;

@@ -7,12 +7,14 @@ mod check;
 mod explain;
 mod past;
 mod record;
+mod videos;
 mod writing;
 
 pub use check::{UNCHECKED_PRIORITY, UNCHECKED_QUEUE, check};
 pub use explain::{Banks, DIGESTS, MATCHES_A_BANK};
 pub use past::{look_again, record_past};
 pub use record::record;
+pub use videos::{meet as meet_videos, video_of};
 pub use writing::meet as meet_urls;
 
 use bytes::Bytes;
@@ -24,7 +26,7 @@ use crate::store::banks::Bank;
 use crate::store::cases::CaseReason;
 use crate::store::hashes::BankedHash;
 use crate::store::items::{Item, NewItem};
-use crate::store::matches::Place;
+use crate::store::matches::{Place, SharesOfVideo};
 use crate::store::sightings::Sighting;
 
 /// What the platform sent.
@@ -50,7 +52,7 @@ pub struct NewMatch {
     pub id: MatchId,
     pub bank: Bank,
     pub hash: BankedHash,
-    /// In bits; 0 for a digest.
+    /// In bits; 0 for a digest; for a video the percent of the known one's frames that was not found.
     pub distance: u32,
     pub threshold: u32,
     pub transform: Transform,
@@ -61,6 +63,8 @@ pub struct NewMatch {
     pub place: Option<Place>,
     /// When the frame of a video is shown.
     pub timestamp_ms: Option<u64>,
+    /// Of a video.
+    pub shares: Option<SharesOfVideo>,
     /// The first rule that fired on it.
     pub rule: Option<(String, u32)>,
 }

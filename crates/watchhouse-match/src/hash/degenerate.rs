@@ -15,6 +15,8 @@ pub enum Degenerate {
     WholeDomain,
     #[error("fewer than two letters or digits, so it would match far too much")]
     TooFewLetters,
+    #[error("no frame has a quality of 50 or more, so there is nothing to compare")]
+    NoGoodFrame,
 }
 
 impl Degenerate {
@@ -27,6 +29,7 @@ impl Degenerate {
             Degenerate::EmptyInput => "empty_input",
             Degenerate::WholeDomain => "whole_domain",
             Degenerate::TooFewLetters => "too_few_letters",
+            Degenerate::NoGoodFrame => "no_good_frame",
         }
     }
 }

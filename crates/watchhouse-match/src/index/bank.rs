@@ -15,10 +15,28 @@ pub struct BankId(pub u32);
 /// How a bank matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BankSettings {
-    /// The most bits by which a PDQ hash may differ, 0 to 63. Digests match exactly or not at all.
+    /// The most bits by which a PDQ hash may differ, a video's frames' included, 0 to 63. Digests match
+    /// exactly or not at all.
     pub threshold: u32,
+    /// The least percent of a listed video's frames that an upload must have, 0 to 100, where 0 is any
+    /// frame at all.
+    pub of_known: u32,
+    /// The least percent of the upload's frames that must be in the listed video, likewise.
+    pub of_upload: u32,
     /// A disabled bank keeps its hashes and never hits.
     pub is_enabled: bool,
+}
+
+/// What the field's tools take for a match: a known video inside a longer upload, too.
+impl Default for BankSettings {
+    fn default() -> BankSettings {
+        BankSettings {
+            threshold: 31,
+            of_known: 80,
+            of_upload: 0,
+            is_enabled: true,
+        }
+    }
 }
 
 /// A bank's place in `Banks`. Every row has one, so it is small.
@@ -125,7 +143,13 @@ impl Banks {
         to.put(self.by_slot.len() as u32)?;
         for bank in &self.by_slot {
             to.put(bank.map_or(0, |bank| bank.id.0))?;
-            to.put(bank.map_or(0, |bank| bank.settings.threshold))?;
+            for setting in [
+                |settings: BankSettings| settings.threshold,
+                |settings: BankSettings| settings.of_known,
+                |settings: BankSettings| settings.of_upload,
+            ] {
+                to.put(bank.map_or(0, |bank| setting(bank.settings)))?;
+            }
             to.put(bank.map_or(0, |bank| 1 + u8::from(bank.settings.is_enabled)))?;
         }
         Ok(())
@@ -135,7 +159,9 @@ impl Banks {
         let mut banks = Banks::default();
         let n_slots: u32 = from.take()?;
         for place in 0..n_slots as usize {
-            let (id, threshold) = (BankId(from.take()?), from.take()?);
+            let id = BankId(from.take()?);
+            let (threshold, of_known, of_upload): (u32, u32, u32) =
+                (from.take()?, from.take()?, from.take()?);
             let is_enabled = match from.take::<u8, 1>()? {
                 0 => {
                     banks.by_slot.push(None);
@@ -144,11 +170,15 @@ impl Banks {
                 enabled => enabled == 2,
             };
             let is_new = !banks.slots.contains_key(&id);
-            if place >= Banks::MOST || threshold > Index::WIDEST_THRESHOLD || !is_new {
+            let are_thresholds =
+                threshold <= Index::WIDEST_THRESHOLD && of_known.max(of_upload) <= 100;
+            if place >= Banks::MOST || !are_thresholds || !is_new {
                 return Err(LoadError::Contradictory("banks"));
             }
             let settings = BankSettings {
                 threshold,
+                of_known,
+                of_upload,
                 is_enabled,
             };
             banks.by_slot.push(Some(Bank { id, settings }));

@@ -11,7 +11,7 @@ use super::table::Tables;
 use super::{Bounds, Index};
 
 /// The layout's name. MUST change whenever the layout does.
-const LAYOUT: [u8; 16] = *b"watchhouse/idx 1";
+const LAYOUT: [u8; 16] = *b"watchhouse/idx 2";
 
 /// What an index held at a moment, to be saved beside lookups and changes.
 #[must_use = "save it"]

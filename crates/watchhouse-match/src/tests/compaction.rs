@@ -26,6 +26,7 @@ fn step() -> impl Strategy<Value = Step> {
     let settings = (0u32..=63, any::<bool>()).prop_map(|(threshold, is_enabled)| BankSettings {
         threshold,
         is_enabled,
+        ..BankSettings::default()
     });
     prop_oneof![
         1 => (bank.clone(), settings).prop_map(|(bank, settings)| Step::SetBank(bank, settings)),
@@ -58,6 +59,7 @@ impl Model {
             let BankSettings {
                 threshold,
                 is_enabled,
+                ..
             } = self.banks[bank];
             let distance = hash.distance(&query);
             (is_enabled && distance <= threshold).then_some(Hit {
@@ -136,6 +138,7 @@ fn compactions_come_to_an_end_with_few_parts() {
     let settings = BankSettings {
         threshold: 31,
         is_enabled: true,
+        ..BankSettings::default()
     };
     index.set_bank(BankId(1), settings).expect("narrow enough");
     let mut n_compactions = 0;
@@ -175,6 +178,7 @@ fn a_wide_bank_lets_only_its_own_hashes_be_searched_further() {
     let settings = |threshold, is_enabled| BankSettings {
         threshold,
         is_enabled,
+        ..BankSettings::default()
     };
     let set = |index: &mut Index, bank, threshold, is_enabled| {
         let settings = settings(threshold, is_enabled);

@@ -17,6 +17,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (1u8..5).prop_map(|byte| Hash::Sha256([byte; 32])),
         1 => (1u8..5).prop_map(|n| listed(HashKind::Url, &format!("a{n}.example"))),
         1 => (1u8..5).prop_map(|n| listed(HashKind::Text, &format!("fine words {n}"))),
+        1 => proptest::collection::vec(near_hash(), 1..5).prop_map(|hashes| video(&hashes)),
     ];
     let bank = prop_oneof![4 => (0u32..3).prop_map(|bank| Some(BankId(bank))), 1 => Just(None)];
     ((0u64..60).prop_map(EntryId), bank, hash)
@@ -24,6 +25,12 @@ fn change() -> impl Strategy<Value = Change> {
 
 fn listed(kind: HashKind, text: &str) -> Hash {
     Hash::parse(kind, text).expect("it is well formed")
+}
+
+fn video(hashes: &[PdqHash]) -> Hash {
+    let frames = hashes.iter().map(|hash| format!("{hash},100,0.000"));
+    let frames: Vec<String> = frames.collect();
+    listed(HashKind::Vpdq, &serde_json::json!(frames).to_string())
 }
 
 fn make(index: &mut Index, changes: &[Change]) {
@@ -43,6 +50,7 @@ fn with_banks(bounds: Bounds) -> Index {
         let settings = BankSettings {
             threshold,
             is_enabled,
+            ..BankSettings::default()
         };
         index
             .set_bank(BankId(bank), settings)
@@ -53,6 +61,7 @@ fn with_banks(bounds: Bounds) -> Index {
     let settings = BankSettings {
         threshold: 5,
         is_enabled: true,
+        ..BankSettings::default()
     };
     index.set_bank(BankId(9), settings).expect("narrow enough");
     index.set_bank(BankId(1), settings).expect("narrow enough");

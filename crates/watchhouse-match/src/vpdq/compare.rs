@@ -27,6 +27,13 @@ impl Share {
         self.n_met as f64 * 100.0 / self.n_frames as f64
     }
 
+    /// 100 less the percent, rounded up: at most 20 exactly where the share reaches 80.
+    pub fn percent_missed(&self) -> u32 {
+        let n_missed = (self.n_frames - self.n_met) as u128;
+        let percent = (n_missed * 100).div_ceil((self.n_frames as u128).max(1));
+        u32::try_from(percent).expect("it is at most 100")
+    }
+
     /// Whether it is at least so many percent, exactly. A threshold of 0 means any frame at all: where
     /// none is met, nothing matches.
     pub fn reaches(&self, percent: u32) -> bool {
@@ -60,14 +67,18 @@ impl Shares {
 /// most `distance` bits (31 is what Meta publishes). Equal hashes count once, and frames below
 /// [`LEAST_QUALITY`] not at all.
 pub fn compare(known: &Vpdq, upload: &Vpdq, distance: u32) -> Shares {
-    let (known, upload) = (known.distinct(), upload.distinct());
     let mut columns = PdqColumns::default();
-    for hash in &known {
+    for hash in &known.distinct() {
         columns.push(hash);
     }
+    compare_with(&columns, &upload.distinct(), distance)
+}
+
+/// [`compare`], of what [`Vpdq::distinct`] gives.
+pub(crate) fn compare_with(known: &PdqColumns, upload: &[PdqHash], distance: u32) -> Shares {
     let mut met_known = vec![false; known.len()];
     let mut met_upload = vec![false; upload.len()];
-    Kernel::fastest().sweep(&columns, &upload, distance, &mut |query_idx, row, _| {
+    Kernel::fastest().sweep(known, upload, distance, &mut |query_idx, row, _| {
         met_upload[query_idx] = true;
         met_known[row] = true;
     });

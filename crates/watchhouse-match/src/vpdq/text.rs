@@ -11,6 +11,7 @@ use crate::pdq::Pdq;
 
 /// More seconds than this are a mistake: a hundred years.
 const MOST_SECONDS: f64 = 3.2e9;
+pub(crate) const MOST_MILLISECONDS: u64 = 3_200_000_000_000 - 1;
 
 /// Why a text is no vPDQ.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -31,6 +31,7 @@ fn settings(threshold: u32, is_enabled: bool) -> BankSettings {
     BankSettings {
         threshold,
         is_enabled,
+        ..BankSettings::default()
     }
 }
 

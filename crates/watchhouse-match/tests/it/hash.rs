@@ -35,7 +35,8 @@ fn kinds_are_named_as_they_are_parsed() {
             .parse::<HashKind>()
             .map_err(|error| error.to_string()),
         Err(
-            "\"phash\" is not a hash kind: expected md5, sha1, sha256, pdq, url or text".to_owned()
+            "\"phash\" is not a hash kind: expected md5, sha1, sha256, pdq, vpdq, url or text"
+                .to_owned()
         )
     );
 }

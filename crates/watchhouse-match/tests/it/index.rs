@@ -57,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
     let settings = (0u32..=63, any::<bool>()).prop_map(|(threshold, is_enabled)| BankSettings {
         threshold,
         is_enabled,
+        ..BankSettings::default()
     });
     prop_oneof![
         2 => (bank.clone(), settings).prop_map(|(bank, settings)| Step::SetBank(bank, settings)),
@@ -93,6 +94,7 @@ fn enabled(threshold: u32) -> BankSettings {
     BankSettings {
         threshold,
         is_enabled: true,
+        ..BankSettings::default()
     }
 }
 

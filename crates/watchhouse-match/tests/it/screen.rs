@@ -198,6 +198,7 @@ fn on_photographs_nothing_is_lost_that_is_found_exactly() {
         let settings = BankSettings {
             threshold,
             is_enabled: true,
+            ..BankSettings::default()
         };
         index.set_bank(bank, settings).expect("there are few banks");
         for (entry, exact) in (0..).zip(&exact) {

@@ -12,6 +12,7 @@ fn index_of(terms: &[&str]) -> Index {
     let settings = BankSettings {
         threshold: 0,
         is_enabled: true,
+        ..BankSettings::default()
     };
     index.set_bank(BankId(1), settings).expect("a bank");
     for (entry, listed) in (1..).map(EntryId).zip(terms) {

@@ -20,6 +20,7 @@ fn meets(listed: &str, text: &str) -> bool {
     let settings = BankSettings {
         threshold: 0,
         is_enabled: true,
+        ..BankSettings::default()
     };
     index.set_bank(BankId(1), settings).expect("a bank");
     let listed = Hash::Url(url(listed));

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use watchhouse_match::vpdq::{LEAST_QUALITY, ParseVpdqError, compare};
-use watchhouse_match::{Pdq, PdqHash, Sampling, Share, Shares, VideoFrame, Vpdq};
+use watchhouse_match::{
+    BankId, BankSettings, EntryId, Hash, HashKind, Hit, Index, Pdq, PdqHash, Refused, Sampling,
+    Share, Shares, VideoFrame, VideoHash, Vpdq,
+};
 
 const LISTS: [&str; 4] = [
     "doorknob-hd-no-bar.txt",
@@ -258,6 +261,54 @@ fn json_with_the_digits_of_the_published_library_is_read() {
     assert_eq!(vpdq.frames[1].number, 1);
 }
 
+#[test]
+fn a_published_list_is_a_hash_that_can_be_listed() {
+    for name in LISTS {
+        let Some(text) = list(name) else { return };
+        let hash = Hash::parse(HashKind::Vpdq, &text).expect("a published list");
+        assert_eq!(hash.check_indexable(), Ok(()));
+        let json = Vpdq::parse(&text).expect("the same").to_json();
+        assert_eq!(hash.to_string(), json, "{name}");
+        assert_eq!(Hash::parse(HashKind::Vpdq, &json), Ok(hash), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_compared_or_is_too_long_is_not_listed() {
+    let line =
+        |number: usize, quality: u8| format!("{number},{quality},{},0.000\n", "f8".repeat(32));
+    let parse = |text: &str| Hash::parse(HashKind::Vpdq, text);
+
+    let plain = parse(&line(0, LEAST_QUALITY - 1)).expect("a list");
+    let most: String = (0..VideoHash::MOST_FRAMES).map(|n| line(n, 100)).collect();
+    let more = most.clone() + &line(VideoHash::MOST_FRAMES, 100);
+
+    let refused = plain.check_indexable().expect_err("nothing to compare");
+    assert_eq!(refused.code(), "no_good_frame");
+    assert!(parse(&most).is_ok());
+    let error = parse(&more).expect_err("too long").to_string();
+    assert_eq!(
+        error,
+        "\"0,10…\" is not a vPDQ: 3601 frames, more than 3600; list it in parts"
+    );
+    for bytes in [&[][..], &[0; 40], &[101; 41], &[255; 41]] {
+        assert!(Hash::from_bytes(HashKind::Vpdq, bytes).is_err());
+    }
+}
+
+#[test]
+fn shares_that_no_video_can_reach_are_refused() {
+    for (of_known, of_upload) in [(101, 0), (0, 101)] {
+        let settings = BankSettings {
+            of_known,
+            of_upload,
+            ..BankSettings::default()
+        };
+        let set = Index::new().set_bank(BankId(1), settings);
+        assert_eq!(set, Err(Refused::ShareTooLarge));
+    }
+}
+
 /// Videos whose frames resemble each other, as frames do.
 fn video() -> impl Strategy<Value = Vpdq> {
     let drawn = (0u8..4, prop::collection::vec(0usize..256, 0..40), 0u8..=100);
@@ -300,6 +351,67 @@ proptest! {
         let shares = compare(&known, &upload, distance);
         prop_assert_eq!(shares.of_known, naive_share(&known, &upload, distance));
         prop_assert_eq!(shares.of_upload, naive_share(&upload, &known, distance));
+    }
+
+    #[test]
+    fn a_look_up_meets_what_comparing_one_by_one_meets(
+        known in prop::collection::vec((video(), 0usize..3, any::<bool>()), 0..8),
+        banks in prop::collection::vec((0u32..=63, 0u32..=100, 0u32..=100, any::<bool>()), 3),
+        upload in video(),
+    ) {
+        let mut index = Index::new();
+        for (id, (threshold, of_known, of_upload, is_enabled)) in (0..).zip(&banks) {
+            let settings = BankSettings {
+                threshold: *threshold,
+                of_known: *of_known,
+                of_upload: *of_upload,
+                is_enabled: *is_enabled,
+            };
+            index.set_bank(BankId(id), settings).expect("settings in range");
+        }
+        let mut expected = Vec::new();
+        for (entry, (video, bank, is_removed)) in (0..).map(EntryId).zip(&known) {
+            let hash = Hash::Vpdq(VideoHash::from(video));
+            let bank_id = BankId(*bank as u32);
+            let inserted = index.insert(entry, bank_id, &hash);
+            prop_assert_eq!(inserted.is_ok(), hash.check_indexable().is_ok());
+            if *is_removed {
+                prop_assert_eq!(index.remove(entry), inserted.is_ok());
+                continue;
+            }
+            let (threshold, of_known, of_upload, is_enabled) = banks[*bank];
+            let shares = Shares {
+                of_known: naive_share(video, &upload, threshold),
+                of_upload: naive_share(&upload, video, threshold),
+            };
+            if is_enabled && shares.reach(of_known, of_upload) {
+                let missed = 100.0 - shares.of_known.percent();
+                expected.push(Hit {
+                    entry,
+                    bank: bank_id,
+                    kind: HashKind::Vpdq,
+                    // Ten digits are more than a share of 150 frames has.
+                    distance: (missed - 1e-10).ceil() as u32,
+                    threshold: 100 - of_known,
+                });
+            }
+        }
+        expected.sort_by_key(|hit| (hit.distance, hit.bank, hit.entry));
+        let upload = VideoHash::from(&upload);
+        let mut hits = Vec::new();
+        index.lookup(&Hash::Vpdq(upload.clone()), &mut hits);
+        prop_assert_eq!(&hits, &expected);
+        prop_assert_eq!(&index.videos().meet(&upload), &expected);
+        prop_assert!(hits.iter().all(|hit| hit.distance <= hit.threshold));
+    }
+
+    #[test]
+    fn every_listed_video_comes_back_from_its_text_and_its_bytes(video in video()) {
+        prop_assume!(!video.frames.is_empty());
+        let hash = Hash::Vpdq(VideoHash::from(&video));
+        prop_assert_eq!(Hash::parse(HashKind::Vpdq, &hash.to_string()), Ok(hash.clone()));
+        prop_assert_eq!(Hash::parse(HashKind::Vpdq, &video.to_lines()), Ok(hash.clone()));
+        prop_assert_eq!(Hash::from_bytes(HashKind::Vpdq, hash.as_bytes()), Ok(hash));
     }
 
     #[test]

@@ -6,6 +6,7 @@
     reason = "a command line prints"
 )]
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
-use watchhouse_match::{BankId, BankSettings, EntryId, Index};
+use watchhouse_match::{BankId, BankSettings, Index};
 
 use super::FAILED;
 use super::files::{self, Looked, Problem};
@@ -32,13 +33,11 @@ use crate::hex;
 use crate::sandbox::unpacking::ArchiveSettings;
 use crate::sandbox::{Refusal, Sandbox, SandboxSettings};
 use journal::{Earlier, Heading, Journal};
-use known_video::{KnownVideo, VideoMatch};
 use lists::{Digesting, Entry, Lists, Match, match_json, match_text};
 use outcome::Outcome;
 
 mod archives;
 mod journal;
-mod known_video;
 mod lists;
 mod outcome;
 
@@ -131,20 +130,22 @@ impl Scan {
             index: Index::new(),
             banks: self.banks.clone(),
             entries: Vec::new(),
-            videos: Vec::new(),
+            videos: HashMap::new(),
             digest: Sha256::new(),
         };
         let mut is_sound = true;
         for (number, file) in (0..).zip(&self.banks) {
-            if KnownVideo::is_named(file) {
-                lists.add_video(file)?;
-                continue;
-            }
             let settings = BankSettings {
                 threshold: self.threshold,
+                of_known: self.of_known,
+                of_upload: self.of_upload,
                 is_enabled: true,
             };
             lists.index.set_bank(BankId(number), settings)?;
+            if Lists::is_video(file) {
+                lists.add_video(BankId(number), file)?;
+                continue;
+            }
             is_sound &= self.read_list(&mut lists, BankId(number), file)?;
         }
         lists.index.compact();
@@ -189,9 +190,7 @@ impl Scan {
                 category: boxed(record.category),
             });
             for hash in &record.hashes {
-                // Several hashes of one record share its line; the index wants a name for each.
-                let id = EntryId(((lists.entries.len() as u64 - 1) << 3) | hash.kind() as u64);
-                lists.index.insert(id, bank, hash)?;
+                lists.insert(bank, hash)?;
                 n_good += 1;
             }
         }
@@ -341,10 +340,9 @@ impl Scan {
     /// Looks up what it is and what it shows.
     fn judge(&self, lists: &Lists, looked: &Looked, outcome: &mut Outcome) {
         let matches = lists.meet(looked, !self.no_turned);
-        let videos = lists.meet_videos(looked, self);
-        if !matches.is_empty() || !videos.is_empty() {
+        if !matches.is_empty() {
             outcome.matched += 1;
-            self.tell_matches(&looked.path, &matches, &videos, outcome);
+            self.tell_matches(&looked.path, &matches, outcome);
         }
     }
 
@@ -370,26 +368,18 @@ impl Scan {
         });
     }
 
-    fn tell_matches(
-        &self,
-        path: &Path,
-        matches: &[Match<'_>],
-        videos: &[VideoMatch<'_>],
-        outcome: &mut Outcome,
-    ) {
+    fn tell_matches(&self, path: &Path, matches: &[Match<'_>], outcome: &mut Outcome) {
         let lines = &mut outcome.lines;
         if self.json {
-            let videos = videos.iter().map(VideoMatch::json);
-            let matches: Vec<Value> = matches.iter().map(match_json).chain(videos).collect();
+            let matches: Vec<Value> = matches.iter().map(match_json).collect();
             let path = path.to_string_lossy();
             let line = json!({ "type": "match", "path": path, "matches": matches });
             lines.push(line.to_string());
             return;
         }
         lines.push(format!("MATCH      {}", files::shown(path)));
-        let videos = videos.iter().map(VideoMatch::text);
-        for text in matches.iter().map(match_text).chain(videos) {
-            let text = files::on_one_line(&text);
+        for matching in matches {
+            let text = files::on_one_line(&match_text(matching));
             lines.push(format!("           {text}"));
         }
     }

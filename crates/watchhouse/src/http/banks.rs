@@ -9,7 +9,7 @@ use serde_json::json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
-use watchhouse_match::{Hash, HashKind};
+use watchhouse_match::{BankSettings, Hash, HashKind};
 
 use super::error::{ApiError, ApiResult, Fault, conflict, invalid, not_found};
 use super::extract::{Creation, Input, Listed, PageQuery, Params, Path, Scoped, page};
@@ -42,6 +42,12 @@ pub struct NewBank {
     category: String,
     /// The greatest PDQ distance that is a match, 0 to 63. The settings' default, if nothing is said.
     threshold: Option<u32>,
+    /// How much of a known video an upload must have to match, in percent of its frames; at 0 any frame is
+    /// enough. 80, if nothing is said.
+    of_known: Option<u32>,
+    /// How much of an upload must be in a known video, likewise. 0, if nothing is said, so that a clip is
+    /// found inside a longer upload.
+    of_upload: Option<u32>,
     /// A bank that is switched off matches nothing.
     is_enabled: Option<bool>,
 }
@@ -59,6 +65,8 @@ pub struct BankChange {
     owner: Option<String>,
     category: Option<String>,
     threshold: Option<u32>,
+    of_known: Option<u32>,
+    of_upload: Option<u32>,
     is_enabled: Option<bool>,
 }
 
@@ -75,6 +83,10 @@ pub struct Bank {
     category: String,
     /// In bits of 256.
     threshold: u32,
+    /// In percent of a known video's frames.
+    of_known: u32,
+    /// In percent of an uploaded video's frames.
+    of_upload: u32,
     is_enabled: bool,
     hash_count: u64,
     created_at: Timestamp,
@@ -90,6 +102,8 @@ impl From<store::banks::Bank> for Bank {
             owner: bank.owner,
             category: bank.category,
             threshold: bank.threshold,
+            of_known: bank.of_known,
+            of_upload: bank.of_upload,
             is_enabled: bank.is_enabled,
             hash_count: bank.hash_count,
             created_at: bank.created_at,
@@ -122,7 +136,7 @@ pub struct ListedHash {
     #[schema(value_type = KindOfHash)]
     pub kind: String,
     /// As its kind is written: for digests and PDQ lower-case hex; URLs and terms in the form in which
-    /// they are compared.
+    /// they are compared; for a video the JSON array of `"hash,quality,seconds"`.
     pub value: String,
     pub source: String,
     pub external_id: Option<String>,
@@ -171,6 +185,8 @@ pub async fn create_bank(
         owner: new.owner,
         category: new.category,
         threshold: new.threshold.unwrap_or(app.config.banks.threshold),
+        of_known: new.of_known.unwrap_or(BankSettings::default().of_known),
+        of_upload: new.of_upload.unwrap_or(BankSettings::default().of_upload),
         is_enabled: new.is_enabled.unwrap_or(true),
         hash_count: 0,
         created_at: tx.now,
@@ -220,7 +236,7 @@ pub async fn show_bank(
 
 /// Change a bank, or switch it off.
 ///
-/// Lookups follow at once. A bank that is switched on, or gets a wider threshold, is looked for in the past.
+/// Lookups follow at once. A bank that is switched on, or gets wider thresholds, is looked for in the past.
 #[utoipa::path(patch, path = "/banks/{id}", tag = "banks", params(("id" = BankId, Path)),
     request_body = BankChange, responses((status = 200, body = Bank)))]
 pub async fn change_bank(
@@ -234,12 +250,14 @@ pub async fn change_bank(
     let mut tx = app.store.begin_for_banks().await?;
     let bank = tx.bank_to_change(&id).await?;
     let mut bank = bank.ok_or_else(|| not_found("bank", &id))?;
-    let before = (bank.is_enabled, bank.threshold);
+    let before = bank.clone();
     bank.name = change.name.unwrap_or(bank.name);
     bank.description = change.description.unwrap_or(bank.description);
     bank.owner = change.owner.unwrap_or(bank.owner);
     bank.category = change.category.unwrap_or(bank.category);
     bank.threshold = change.threshold.unwrap_or(bank.threshold);
+    bank.of_known = change.of_known.unwrap_or(bank.of_known);
+    bank.of_upload = change.of_upload.unwrap_or(bank.of_upload);
     bank.is_enabled = change.is_enabled.unwrap_or(bank.is_enabled);
     bank.changed_at = tx.now;
     check(&bank)?;
@@ -249,7 +267,10 @@ pub async fn change_bank(
     tx.record(&caller.actor(), "bank.changed", bank_details(&bank))
         .await?;
     // Switched on, or wider than before: it may know what it let pass.
-    if bank.is_enabled && (!before.0 || bank.threshold > before.1) {
+    let is_wider = bank.threshold > before.threshold
+        || bank.of_known < before.of_known
+        || bank.of_upload < before.of_upload;
+    if bank.is_enabled && (!before.is_enabled || is_wider) {
         let until = tx.last_number().await?;
         let number = bank.number;
         SearchSightings::enqueue(&mut tx, Hashes::OfBank { number, until }).await?;
@@ -284,6 +305,11 @@ fn check(bank: &store::banks::Bank) -> ApiResult<()> {
             "expected 0 to 63: beyond that a PDQ distance means nothing",
         ));
     }
+    for (field, percent) in [("of_known", bank.of_known), ("of_upload", bank.of_upload)] {
+        if percent > 100 {
+            return Err(invalid(field, "expected 0 to 100 percent"));
+        }
+    }
     Ok(())
 }
 
@@ -304,6 +330,8 @@ fn bank_details(bank: &store::banks::Bank) -> serde_json::Value {
         "owner": bank.owner,
         "category": bank.category,
         "threshold": bank.threshold,
+        "of_known": bank.of_known,
+        "of_upload": bank.of_upload,
         "is_enabled": bank.is_enabled,
     })
 }
@@ -339,7 +367,8 @@ pub struct HashToAdd {
     #[schema(value_type = KindOfHash)]
     kind: String,
     /// As its kind is written: for digests and PDQ hex of either case; for a URL `example.org`,
-    /// `example.org/folder/` or `https://example.org/page?x=1`; for a text a word or a phrase.
+    /// `example.org/folder/` or `https://example.org/page?x=1`; for a text a word or a phrase; for a video
+    /// its vPDQ, as lines of `number,quality,hash,seconds` or as an array of `"hash,quality,seconds"`.
     value: String,
     /// Where it comes from. `api`, if nothing is said.
     source: Option<String>,

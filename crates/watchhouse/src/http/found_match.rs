@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::banks::{KindOfHash, ListedHash};
 use crate::id::{BankId, MatchId};
 use crate::scan::NewMatch;
-use crate::store::matches::{ExplainedMatch, Place};
+use crate::store::matches::{ExplainedMatch, Place, ShareOfVideo, SharesOfVideo};
 
 /// A match that explains itself.
 #[derive(Serialize, ToSchema)]
@@ -15,9 +15,11 @@ pub struct FoundMatch {
     bank: NamedBank,
     #[schema(value_type = KindOfHash)]
     kind: String,
-    /// In bits; 0 for a digest and a URL; for a term 0 as it is written and 1 in disguise.
+    /// In bits; 0 for a digest and a URL; for a term 0 as it is written and 1 in disguise; for a video the
+    /// percent of the known one's frames that was not found.
     distance: u32,
-    /// The bank's threshold when the match was found; 0 for a digest and a URL, and 1 for a term.
+    /// The bank's threshold when the match was found; 0 for a digest and a URL, and 1 for a term; for a
+    /// video 100 less `of_known`.
     threshold: u32,
     /// How the picture had to be turned to match.
     transform: String,
@@ -27,6 +29,9 @@ pub struct FoundMatch {
     /// When the frame is shown, in milliseconds. Only a video's frames have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp_ms: Option<u64>,
+    /// How much of the known video and of this one was found in the other. Only for kind `vpdq`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shares: Option<SharesOfMatch>,
     /// Where in what was written; null for media, and for what was found in the past.
     place: Option<PlaceOfMatch>,
     /// What was met, from where, and since when it is known.
@@ -42,6 +47,44 @@ pub enum PlaceOfMatch {
     Text { start: u32, end: u32 },
     /// Which of the links, from 0.
     Links { index: u32 },
+}
+
+/// How much of two videos is in the other.
+#[derive(Serialize, ToSchema)]
+pub struct SharesOfMatch {
+    of_known: ShareOfMatch,
+    of_upload: ShareOfMatch,
+}
+
+/// Frames that are equal count once, and those below quality 50 not at all.
+#[derive(Serialize, ToSchema)]
+pub struct ShareOfMatch {
+    /// Cut off after the decimal point.
+    percent: u64,
+    frames_met: u64,
+    frames: u64,
+    /// What the bank asked for when the match was found, in percent.
+    threshold: u32,
+}
+
+impl From<SharesOfVideo> for SharesOfMatch {
+    fn from(shares: SharesOfVideo) -> SharesOfMatch {
+        SharesOfMatch {
+            of_known: shares.of_known.into(),
+            of_upload: shares.of_upload.into(),
+        }
+    }
+}
+
+impl From<ShareOfVideo> for ShareOfMatch {
+    fn from(share: ShareOfVideo) -> ShareOfMatch {
+        ShareOfMatch {
+            percent: share.n_met * 100 / share.n_frames.max(1),
+            frames_met: share.n_met,
+            frames: share.n_frames,
+            threshold: share.threshold,
+        }
+    }
 }
 
 impl From<Place> for PlaceOfMatch {
@@ -90,6 +133,7 @@ impl From<ExplainedMatch> for FoundMatch {
             frame: found.frame,
             quality: found.quality,
             timestamp_ms: found.timestamp_ms,
+            shares: found.shares.map(SharesOfMatch::from),
             place: found.place.map(PlaceOfMatch::from),
             hash: hash.into(),
             rule: found.rule.map(named_rule),
@@ -112,6 +156,7 @@ impl From<NewMatch> for FoundMatch {
             frame: new.frame,
             quality: new.quality,
             timestamp_ms: new.timestamp_ms,
+            shares: new.shares.map(SharesOfMatch::from),
             place: new.place.map(PlaceOfMatch::from),
             hash: new.hash.into(),
             rule: new.rule.map(named_rule),

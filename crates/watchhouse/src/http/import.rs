@@ -36,7 +36,7 @@ use crate::store::hashes::NewHash;
 /// are in memory, some ten megabytes each.
 const HASHES_A_TURN: usize = 65_536;
 
-/// Fewer, where their texts are long.
+/// Fewer, where their texts are long, or they are.
 const TEXT_BYTES_A_TURN: usize = 8 << 20;
 
 /// So many faults are listed; all are counted.
@@ -260,6 +260,7 @@ async fn insert(
                 };
                 let texts = [&new.external_id, &new.category].into_iter().flatten();
                 text_bytes += new.source.len() + texts.map(String::len).sum::<usize>();
+                text_bytes += new.hash.as_bytes().len();
                 chunk.push(new);
                 if chunk.len() == HASHES_A_TURN || text_bytes >= TEXT_BYTES_A_TURN {
                     text_bytes = 0;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use watchhouse_match::Hash;
 
-use super::banks::{ListedHash, parse_hash};
+use super::banks::{KindOfHash, ListedHash, parse_hash};
 use super::error::{ApiError, ApiResult, Fault, Problem, internal, invalid, unavailable};
 use super::extract::{Input, Scoped};
 use super::found_match::NamedBank;
@@ -32,10 +32,9 @@ impl Scoped for HashesToLookUp {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HashToLookUp {
-    /// `pdq`, `md5`, `sha1` or `sha256`.
-    #[schema(example = "pdq")]
+    #[schema(value_type = KindOfHash)]
     kind: String,
-    /// Hex.
+    /// As in a bank.
     value: String,
 }
 
@@ -59,9 +58,9 @@ pub struct LookupAnswer {
 #[derive(Serialize, ToSchema)]
 pub struct LookupMatch {
     bank: NamedBank,
-    /// In bits; 0 for a digest.
+    /// In bits; 0 for a digest; for a video the percent of the known one's frames that was not found.
     distance: u32,
-    /// The bank's threshold when it was looked up.
+    /// The bank's threshold when it was looked up; for a video 100 less `of_known`.
     threshold: u32,
     /// What was met, from where, and since when it is known.
     hash: ListedHash,

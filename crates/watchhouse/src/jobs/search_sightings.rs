@@ -202,11 +202,17 @@ fn meet(
             }
         }
     }
+    let videos = index.videos();
     for frames in frames.chunk_by(|(one, _), (next, _)| one == next) {
         let (id, _) = &frames[0];
         let pictures: Vec<PdqHash> = frames.iter().map(|(_, frame)| PdqHash(frame.pdq)).collect();
         let closest = met.entry(id.clone()).or_default();
         closest.look_up(index, &pictures, scan::DIGESTS);
+        if let Some(video) = scan::video_of(frames.iter().map(|(_, frame)| frame)) {
+            for found in scan::meet_videos(&videos, &video) {
+                closest.add(found);
+            }
+        }
     }
     let found = met.into_iter().map(|(id, closest)| (id, closest.found()));
     found.filter(|(_, found)| !found.is_empty()).collect()

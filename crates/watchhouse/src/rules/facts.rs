@@ -61,9 +61,11 @@ pub struct MediaFacts {
 pub struct MatchFacts {
     #[serde(deserialize_with = "hash_kind")]
     pub kind: HashKind,
-    /// In bits; 0 for a digest and a URL; for a term 0 as it is written and 1 in disguise.
+    /// In bits; 0 for a digest and a URL; for a term 0 as it is written and 1 in disguise; for a video the
+    /// percent of the known one's frames that was not found.
     pub distance: u32,
-    /// The bank's threshold for this kind, in bits; 0 for a digest and a URL, 1 for a term.
+    /// The bank's threshold for this kind, in bits; 0 for a digest and a URL, 1 for a term; for a video the
+    /// most percent of the known one's frames that may be missed.
     pub threshold: u32,
     #[serde(deserialize_with = "transform")]
     pub transform: Transform,

@@ -1,10 +1,10 @@
 //! Finding out: digests, decoding, looking up, judging.
 
 use bytes::Bytes;
-use watchhouse_match::{Digests, Hash, PdqHash, Transform};
+use watchhouse_match::{Digests, Hash, PdqHash, Transform, VideoHash};
 
 use super::explain::{DIGESTS, Query, explain};
-use super::{Checked, NewMatch, Problem, SealedCopy, Upload, writing};
+use super::{Checked, NewMatch, Problem, SealedCopy, Upload, videos, writing};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::id::{EvidenceId, SightingId};
@@ -60,7 +60,8 @@ pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
         });
     }
     let (pictures, mut queries) = pictures(&seen, app.config.scan.turned);
-    let mut found = look_up(app, digests.hashes(), pictures).await?;
+    let video = videos::video_of(&sighting.frames);
+    let mut found = look_up(app, digests.hashes(), pictures, video.clone()).await?;
     let written = writing::look_up(app, &item, links).await?;
     problems.extend(written.problem);
     sighting.url_keys = written.kept;
@@ -73,7 +74,14 @@ pub async fn check(app: &App, upload: Upload) -> anyhow::Result<Checked> {
     let (matches, more_matches) = if found.is_empty() {
         (Vec::new(), 0)
     } else {
-        explain(&mut app.store.read().await?, &found, &[], &queries).await?
+        explain(
+            &mut app.store.read().await?,
+            &found,
+            &[],
+            &queries,
+            video.as_ref(),
+        )
+        .await?
     };
 
     let facts = match_facts(&item, media_facts(&sighting), &matches, now);
@@ -237,9 +245,18 @@ pub(super) async fn look_up(
     app: &App,
     digests: [Hash; 3],
     pictures: Vec<PdqHash>,
+    video: Option<VideoHash>,
 ) -> anyhow::Result<Vec<Found>> {
     let app = app.clone();
-    Ok(tokio::task::spawn_blocking(move || app.matcher.lookup(&digests, &pictures)).await?)
+    let looking_up = tokio::task::spawn_blocking(move || {
+        let mut found = app.matcher.lookup(&digests, &pictures);
+        if let Some(video) = video {
+            let known = app.matcher.read(|index| index.videos());
+            found.extend(videos::meet(&known, &video));
+        }
+        found
+    });
+    Ok(looking_up.await?)
 }
 
 /// What the rules are told of the media.
@@ -257,7 +274,7 @@ pub(super) fn media_facts(sighting: &Sighting) -> MediaFacts {
 }
 
 /// PDQ's quality, which is 0 to 100.
-fn percent(quality: u32) -> u8 {
+pub(super) fn percent(quality: u32) -> u8 {
     u8::try_from(quality.min(100)).expect("100 fits")
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use watchhouse_match::{BankId as BankNumber, Transform};
+use watchhouse_match::{BankId as BankNumber, Transform, VideoHash};
 
-use super::NewMatch;
+use super::{NewMatch, videos};
 use crate::id::BankId;
 use crate::matcher::Found;
 use crate::store::banks::Bank;
@@ -34,7 +34,8 @@ pub(super) struct Query {
 }
 
 /// Of one media's hits, the closest first, those to be recorded, with what they met: of each bank the
-/// closest. And how many more there are. `known` has matches of that media already.
+/// closest. And how many more there are. `known` has matches of that media already; `video` is what it is
+/// if it is one.
 ///
 /// What was removed or switched off since the look-up is no match any more, and takes no other's place.
 pub(super) async fn explain(
@@ -42,6 +43,7 @@ pub(super) async fn explain(
     found: &[Found],
     known: &[KnownMatch],
     queries: &[Query],
+    video: Option<&VideoHash>,
 ) -> Result<(Vec<NewMatch>, usize)> {
     let mut matches = Vec::new();
     let mut more = 0;
@@ -62,6 +64,7 @@ pub(super) async fn explain(
             continue;
         };
         *n_matches += 1;
+        let shares = video.and_then(|video| videos::shares(&bank, &hash.hash, video));
         let query = query.checked_sub(DIGESTS).map(|index| queries[index]);
         matches.push(NewMatch {
             id: tx.make(),
@@ -74,6 +77,7 @@ pub(super) async fn explain(
             quality: query.and_then(|query| query.quality),
             place: query.and_then(|query| query.place),
             timestamp_ms: query.and_then(|query| query.timestamp_ms),
+            shares,
             rule: None,
         });
     }

@@ -7,7 +7,7 @@
 use watchhouse_match::{PdqHash, Transform};
 
 use super::explain::{Query, explain};
-use super::{check, record, writing};
+use super::{check, record, videos, writing};
 use crate::app::App;
 use crate::id::SightingId;
 use crate::matcher::Found;
@@ -20,7 +20,9 @@ pub async fn look_again(app: &App, id: &SightingId) -> anyhow::Result<()> {
     };
     let frames = sighting.frames.iter();
     let pictures = frames.map(|frame| PdqHash(frame.pdq)).collect();
-    let mut found = check::look_up(app, sighting.digests().hashes(), pictures).await?;
+    let digests = sighting.digests().hashes();
+    let video = videos::video_of(&sighting.frames);
+    let mut found = check::look_up(app, digests, pictures, video).await?;
     let urls = app
         .matcher
         .read(|index| writing::meet(index, &sighting.url_keys));
@@ -47,7 +49,9 @@ pub async fn record_past(app: &App, id: &SightingId, found: Vec<Found>) -> anyho
         place: None,
     });
     let queries: Vec<Query> = frames.collect();
-    let (matches, more_matches) = explain(&mut tx, &found, &known, &queries).await?;
+    let video = videos::video_of(&sighting.frames);
+    let explained = explain(&mut tx, &found, &known, &queries, video.as_ref()).await?;
+    let (matches, more_matches) = explained;
     if matches.is_empty() {
         return Ok(());
     }

@@ -58,6 +58,7 @@ pub async fn record(
             frame: matching.frame,
             quality: matching.quality,
             timestamp_ms: matching.timestamp_ms,
+            shares: matching.shares,
             place: matching.place,
             rule: matching.rule.clone(),
             found_at: tx.now,

@@ -20,6 +20,10 @@ pub struct Bank {
     pub category: String,
     /// The greatest PDQ distance that is a match, 0 to 63 of 256 bits.
     pub threshold: u32,
+    /// How much of a known video an upload must have, in percent; 0 is any frame at all.
+    pub of_known: u32,
+    /// How much of an upload a known video must have, likewise.
+    pub of_upload: u32,
     /// A bank that is switched off matches nothing and keeps its hashes.
     pub is_enabled: bool,
     pub hash_count: u64,
@@ -37,6 +41,8 @@ impl Bank {
             owner: row.text("owner")?,
             category: row.text("category")?,
             threshold: row.small("threshold")?,
+            of_known: row.small("of_known")?,
+            of_upload: row.small("of_upload")?,
             is_enabled: row.bool("is_enabled")?,
             hash_count: row.count("hash_count")?,
             created_at: row.time("created_at")?,
@@ -51,25 +57,26 @@ const NUMBER_BANK: &str =
     "UPDATE counters SET value = value + 1 WHERE name = 'banks' RETURNING value";
 const LAST_NUMBER: &str = "SELECT value FROM counters WHERE name = 'index'";
 const INSERT: &str = "
-    INSERT INTO banks (id, number, name, description, owner, category, threshold, is_enabled,
-                       created_at, changed_at, changed_number)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)";
+    INSERT INTO banks (id, number, name, description, owner, category, threshold, of_known, of_upload,
+                       is_enabled, created_at, changed_at, changed_number)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)";
 const UPDATE: &str = "
     UPDATE banks SET name = $2, description = $3, owner = $4, category = $5, threshold = $6,
-                     is_enabled = $7, changed_at = $8, changed_number = $9
+                     of_known = $7, of_upload = $8, is_enabled = $9, changed_at = $10,
+                     changed_number = $11
      WHERE id = $1";
 const COUNT_HASHES: &str = "UPDATE banks SET hash_count = hash_count + $2 WHERE id = $1";
 const BY_ID: &str = "
-    SELECT id, number, name, description, owner, category, threshold, is_enabled, hash_count,
-           created_at, changed_at
+    SELECT id, number, name, description, owner, category, threshold, of_known, of_upload,
+           is_enabled, hash_count, created_at, changed_at
       FROM banks WHERE id = $1";
 const LIST: &str = "
-    SELECT id, number, name, description, owner, category, threshold, is_enabled, hash_count,
-           created_at, changed_at
+    SELECT id, number, name, description, owner, category, threshold, of_known, of_upload,
+           is_enabled, hash_count, created_at, changed_at
       FROM banks WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
 const CHANGED: &str = "
-    SELECT id, number, name, description, owner, category, threshold, is_enabled, hash_count,
-           created_at, changed_at
+    SELECT id, number, name, description, owner, category, threshold, of_known, of_upload,
+           is_enabled, hash_count, created_at, changed_at
       FROM banks WHERE changed_number > $1 AND changed_number <= $2";
 
 impl Tx {
@@ -102,6 +109,8 @@ impl Tx {
             &bank.owner,
             &bank.category,
             bank.threshold,
+            bank.of_known,
+            bank.of_upload,
             bank.is_enabled,
             bank.created_at,
             changed_number
@@ -119,6 +128,8 @@ impl Tx {
             &bank.owner,
             &bank.category,
             bank.threshold,
+            bank.of_known,
+            bank.of_upload,
             bank.is_enabled,
             bank.changed_at,
             number

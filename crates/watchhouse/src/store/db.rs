@@ -496,6 +496,12 @@ impl Row {
             .map_err(|error| Error::Corrupt(format!("{column}: {error}")))
     }
 
+    pub fn optional_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
+        let text = self.optional_text(column)?;
+        let value = text.map(|text| serde_json::from_str(&text)).transpose();
+        value.map_err(|error| Error::Corrupt(format!("{column}: {error}")))
+    }
+
     /// A value of a closed set, written as its name.
     pub fn parsed<T: std::str::FromStr>(&self, column: &str) -> Result<T> {
         let text = self.text(column)?;

@@ -1,10 +1,12 @@
 //! Hashes in banks. A removed hash keeps its row, because matches point at it.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use futures::TryStreamExt as _;
 use futures::stream::{self, BoxStream};
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use watchhouse_match::hash::{Hash, HashKind};
 
 use crate::clock::Timestamp;
@@ -63,36 +65,50 @@ impl BankedHash {
     }
 }
 
-impl IndexedHash {
-    fn from_row(row: &Row) -> Result<IndexedHash> {
-        Ok(IndexedHash {
+/// An [`IndexedHash`] as it is first read: without the hash where that is long.
+struct Listed {
+    number: u64,
+    bank_number: u32,
+    hash: Option<Result<Hash>>,
+}
+
+impl Listed {
+    fn from_row(row: &Row) -> Result<Listed> {
+        let kind = row.text("kind")?;
+        let value = row.optional_bytes("value")?;
+        Ok(Listed {
             number: row.count("number")?,
             bank_number: row.small("bank_number")?,
-            hash: read_hash(row),
+            hash: value.map(|value| hash_of(&kind, &value)),
         })
     }
 }
 
 fn read_hash(row: &Row) -> Result<Hash> {
-    let kind: HashKind = row.parsed("kind")?;
-    Hash::from_bytes(kind, &row.bytes("value")?).map_err(corrupt)
+    hash_of(&row.text("kind")?, &row.bytes("value")?)
+}
+
+fn hash_of(kind: &str, value: &[u8]) -> Result<Hash> {
+    let kind: HashKind = kind.parse().map_err(corrupt)?;
+    Hash::from_bytes(kind, value).map_err(corrupt)
 }
 
 fn corrupt(error: impl std::fmt::Display) -> Error {
     Error::Corrupt(format!("a hash: {error}"))
 }
 
-/// A row of `ADDED_SQLITE` or `ADDED_POSTGRES`: number, the bank's number, kind, value in hex.
+/// A row of `ADDED_SQLITE` or `ADDED_POSTGRES`: number, the bank's number, kind, value in hex if it is not
+/// long.
 #[derive(Deserialize)]
-struct AddedHash(u64, u32, String, String);
+struct AddedHash(u64, u32, String, Option<String>);
 
-impl From<AddedHash> for IndexedHash {
-    fn from(AddedHash(number, bank_number, kind, value): AddedHash) -> IndexedHash {
-        let hash = kind.parse().map_err(corrupt).and_then(|kind: HashKind| {
+impl From<AddedHash> for Listed {
+    fn from(AddedHash(number, bank_number, kind, value): AddedHash) -> Listed {
+        let hash = value.map(|value| {
             let bytes = hex::decode(&value).ok_or_else(|| corrupt("a value that is no hex"))?;
-            Hash::from_bytes(kind, &bytes).map_err(corrupt)
+            hash_of(&kind, &bytes)
         });
-        IndexedHash {
+        Listed {
             number,
             bank_number,
             hash,
@@ -100,41 +116,59 @@ impl From<AddedHash> for IndexedHash {
     }
 }
 
+/// What stands in the index for a hash, and all of it where that is something else.
+fn columns(hash: &Hash) -> (Cow<'_, [u8]>, Option<&[u8]>) {
+    match hash.as_bytes() {
+        short if short.len() <= LONGEST_VALUE => (Cow::Borrowed(short), None),
+        long => (Cow::Owned(Sha256::digest(long).to_vec()), Some(long)),
+    }
+}
+
 const BY_NUMBER: &str = "
-    SELECT number, bank_id, kind, value, source, external_id, category, added_at, removed_at
+    SELECT number, bank_id, kind, COALESCE(content, value) AS value, source, external_id,
+           category, added_at, removed_at
       FROM hashes WHERE number = $1";
 const NUMBERED: &str = "
-    SELECT number, bank_id, kind, value, source, external_id, category, added_at, removed_at
+    SELECT number, bank_id, kind, COALESCE(content, value) AS value, source, external_id,
+           category, added_at, removed_at
       FROM hashes WHERE number >= $1 AND number < $2 ORDER BY number";
 const LIST: &str = "
-    SELECT number, bank_id, kind, value, source, external_id, category, added_at, removed_at
+    SELECT number, bank_id, kind, COALESCE(content, value) AS value, source, external_id,
+           category, added_at, removed_at
       FROM hashes
      WHERE bank_id = $1 AND removed_at IS NULL AND number < $2 ORDER BY number DESC LIMIT $3";
+const CONTENT: &str =
+    "SELECT kind, COALESCE(content, value) AS value FROM hashes WHERE number = $1";
 const REMOVE: &str = "
     UPDATE hashes SET removed_at = $3, removed_number = $4
      WHERE number = $1 AND bank_id = $2 AND removed_at IS NULL";
 // Dialect: how JSON and hex are made. One row for many hashes: a row each costs more than the hashes.
 const ADDED_SQLITE: &str = "
-    SELECT MAX(number) AS last, json_group_array(json_array(number, bank_number, kind, hex(value))) AS hashes
-      FROM (SELECT h.number, b.number AS bank_number, h.kind, h.value
+    SELECT MAX(number) AS last, json_group_array(
+               json_array(number, bank_number, kind, CASE WHEN value IS NOT NULL THEN hex(value) END)) AS hashes
+      FROM (SELECT h.number, b.number AS bank_number, h.kind,
+                   CASE WHEN h.content IS NULL THEN h.value END AS value
               FROM hashes h JOIN banks b ON b.id = h.bank_id
              WHERE h.number > $1 AND h.number <= $2 AND (h.removed_number IS NULL OR h.removed_number > $2)
              ORDER BY h.number LIMIT $3) AS added";
 const ADDED_POSTGRES: &str = "
     SELECT MAX(number) AS last,
            CAST(json_agg(json_build_array(number, bank_number, kind, encode(value, 'hex'))) AS TEXT) AS hashes
-      FROM (SELECT h.number, b.number AS bank_number, h.kind, h.value
+      FROM (SELECT h.number, b.number AS bank_number, h.kind,
+                   CASE WHEN h.content IS NULL THEN h.value END AS value
               FROM hashes h JOIN banks b ON b.id = h.bank_id
              WHERE h.number > $1 AND h.number <= $2 AND (h.removed_number IS NULL OR h.removed_number > $2)
              ORDER BY h.number LIMIT $3) AS added";
 const SOME_ADDED: &str = "
-    SELECT h.number, b.number AS bank_number, h.kind, h.value
+    SELECT h.number, b.number AS bank_number, h.kind,
+           CASE WHEN h.content IS NULL THEN h.value END AS value
       FROM hashes h JOIN banks b ON b.id = h.bank_id
      WHERE h.number > $1 AND h.number <= $2 AND h.removed_at IS NULL
      ORDER BY h.number LIMIT $3";
 // In the order of the index that knows a bank's hashes: by number, each call would read all of them.
 const SOME_OF_BANK: &str = "
-    SELECT h.number, b.number AS bank_number, h.kind, h.value
+    SELECT h.number, b.number AS bank_number, h.kind,
+           CASE WHEN h.content IS NULL THEN h.value END AS value
       FROM hashes h JOIN banks b ON b.id = h.bank_id
      WHERE h.bank_id = (SELECT id FROM banks WHERE number = $1) AND h.removed_at IS NULL
        AND h.number <= $2
@@ -147,20 +181,31 @@ const REMOVED: &str = "
 // Dialect: how a list's elements become rows. The values, of one size, come as bytes one behind the other, and
 // only their texts as JSON: binding each field of each row would cost more than inserting it.
 const INSERT_SQLITE: &str = "
-    INSERT INTO hashes (number, bank_id, kind, value, source, external_id, category, added_at)
-    SELECT $1 + key, $2, $3, substr($4, key * $5 + 1, $5), value ->> 0, value ->> 1, value ->> 2, $6
+    INSERT INTO hashes (number, bank_id, kind, value, source, external_id, category, added_at, content)
+    SELECT $1 + key, $2, $3, substr($4, key * $5 + 1, $5), value ->> 0, value ->> 1, value ->> 2, $6,
+           substr($8, key * $9 + 1, $9)
       FROM json_each($7) WHERE TRUE
         ON CONFLICT (bank_id, kind, value) WHERE removed_at IS NULL DO NOTHING";
 const INSERT_POSTGRES: &str = "
-    INSERT INTO hashes (number, bank_id, kind, value, source, external_id, category, added_at)
+    INSERT INTO hashes (number, bank_id, kind, value, source, external_id, category, added_at, content)
     SELECT $1 + nth - 1, $2, $3,
            substr(CAST($4 AS BYTEA), CAST((nth - 1) * $5 + 1 AS INTEGER), CAST($5 AS INTEGER)),
-           texts ->> 0, texts ->> 1, texts ->> 2, $6
+           texts ->> 0, texts ->> 1, texts ->> 2, $6,
+           substr(CAST($8 AS BYTEA), CAST((nth - 1) * $9 + 1 AS INTEGER), CAST($9 AS INTEGER))
       FROM jsonb_array_elements(CAST(CAST($7 AS TEXT) AS JSONB)) WITH ORDINALITY AS rows (texts, nth)
         ON CONFLICT (bank_id, kind, value) WHERE removed_at IS NULL DO NOTHING";
 
 /// Rows a statement, inserted or read: some hundred kilobytes.
 const ROWS_A_STATEMENT: usize = 2_048;
+
+/// Fewer, where hashes are long.
+const LONG_BYTES_A_STATEMENT: usize = 4 << 20;
+
+/// An index on either database takes no longer values.
+const LONGEST_VALUE: usize = 2_048;
+
+/// When enough long hashes have been read at a time.
+const LONG_BYTES_A_READ: usize = 32 << 20;
 
 impl Tx {
     /// Adds hashes to a bank. Those that are there already stay as they are. Returns the first of the
@@ -174,7 +219,9 @@ impl Tx {
         let mut first = first_number;
         let form = |new: &NewHash| (new.hash.kind(), new.hash.as_bytes().len());
         for of_one_form in hashes.chunk_by(|one, next| form(one) == form(next)) {
-            for rows in of_one_form.chunks(ROWS_A_STATEMENT) {
+            let size = of_one_form[0].hash.as_bytes().len().max(1);
+            let n_rows = (LONG_BYTES_A_STATEMENT / size).clamp(1, ROWS_A_STATEMENT);
+            for rows in of_one_form.chunks(n_rows) {
                 added += self.insert_rows(bank, first, rows).await?;
                 first += rows.len() as u64;
             }
@@ -187,12 +234,16 @@ impl Tx {
 
     /// Adds rows whose hashes are of one kind and size, with numbers from `first` on.
     async fn insert_rows(&mut self, bank: &BankId, first: u64, rows: &[NewHash]) -> Result<u64> {
-        let hash = &rows[0].hash;
-        let values: Vec<u8> = rows
-            .iter()
-            .flat_map(|new| new.hash.as_bytes())
-            .copied()
-            .collect();
+        let kind = rows[0].hash.kind();
+        let (mut values, mut contents) = (Vec::new(), None);
+        for new in rows {
+            let (value, content) = columns(&new.hash);
+            values.extend_from_slice(&value);
+            if let Some(content) = content {
+                contents.get_or_insert_with(Vec::new).extend(content);
+            }
+        }
+        let size = |bytes: &[u8]| (bytes.len() / rows.len()) as u64;
         let texts: Vec<_> = rows
             .iter()
             .map(|new| (&new.source, &new.external_id, &new.category))
@@ -205,11 +256,13 @@ impl Tx {
         let args = args![
             first,
             bank,
-            hash.kind().as_str(),
+            kind.as_str(),
             values.as_slice(),
-            hash.as_bytes().len() as u64,
+            size(&values),
             self.now,
-            texts
+            texts,
+            contents.as_deref(),
+            contents.as_deref().map_or(0, size)
         ];
         self.execute(sql, args).await
     }
@@ -278,22 +331,50 @@ impl Tx {
             Dialect::Postgres => ADDED_POSTGRES,
         };
         let args = args![since, until, ROWS_A_STATEMENT as u64];
-        self.one(sql, args, |row| {
-            let Some(last) = row.optional_int("last")? else {
-                return Ok(None);
-            };
-            let last = u64::try_from(last)
-                .map_err(|_| Error::Corrupt("a number is negative".to_owned()))?;
-            let hashes: Vec<AddedHash> = row.json("hashes")?;
-            Ok(Some((
-                last,
-                hashes.into_iter().map(|added| Ok(added.into())).collect(),
-            )))
-        })
-        .await
+        let mut added: Vec<AddedHash> = self
+            .one(sql, args, |row| match row.optional_int("last")? {
+                Some(_) => row.json("hashes"),
+                None => Ok(Vec::new()),
+            })
+            .await?;
+        added.sort_unstable_by_key(|AddedHash(number, ..)| *number);
+        let hashes = self.read_long(added.into_iter().map(Listed::from)).await?;
+        let last = hashes.last().map(|hash| hash.number);
+        Ok(last.map(|last| (last, hashes.into_iter().map(Ok).collect())))
     }
 
-    /// The first `limit` live hashes with numbers after `since`, up to and with `until`.
+    /// Reads the hashes that are long one by one. The rest is left out once that is enough at a time.
+    async fn read_long(
+        &mut self,
+        listed: impl IntoIterator<Item = Listed>,
+    ) -> Result<Vec<IndexedHash>> {
+        let mut hashes = Vec::new();
+        let mut n_bytes = 0;
+        for Listed {
+            number,
+            bank_number,
+            hash,
+        } in listed
+        {
+            let hash = match hash {
+                Some(hash) => hash,
+                None if n_bytes >= LONG_BYTES_A_READ => break,
+                None => {
+                    self.one(CONTENT, args![number], |row| Ok(read_hash(row)))
+                        .await?
+                }
+            };
+            n_bytes += hash.as_ref().map_or(0, |hash| hash.as_bytes().len());
+            hashes.push(IndexedHash {
+                number,
+                bank_number,
+                hash,
+            });
+        }
+        Ok(hashes)
+    }
+
+    /// The first live hashes, at most `limit`, with numbers after `since`, up to and with `until`.
     pub async fn some_hashes_added(
         &mut self,
         since: u64,
@@ -301,7 +382,8 @@ impl Tx {
         limit: u32,
     ) -> Result<Vec<IndexedHash>> {
         let args = args![since, until, limit];
-        self.all(SOME_ADDED, args, IndexedHash::from_row).await
+        let listed = self.all(SOME_ADDED, args, Listed::from_row).await?;
+        self.read_long(listed).await
     }
 
     /// At most `limit` live hashes of one bank, with numbers up to `until`, in an order of their own.
@@ -315,7 +397,8 @@ impl Tx {
     ) -> Result<Vec<IndexedHash>> {
         let nothing: &[u8] = &[];
         let args = args![bank_number, until, after, nothing, limit];
-        self.all(SOME_OF_BANK, args, IndexedHash::from_row).await
+        let listed = self.all(SOME_OF_BANK, args, Listed::from_row).await?;
+        self.read_long(listed).await
     }
 
     /// Numbers of hashes that were removed after the number `since`, up to and with `until`. Some may have

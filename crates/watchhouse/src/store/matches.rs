@@ -1,5 +1,7 @@
 //! Matches: a media's hash met a bank's hash, at a distance.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
 use crate::id::{CaseId, ItemId, MatchId, SightingId};
 use crate::store::db::args;
@@ -13,7 +15,8 @@ pub struct Match {
     pub item_id: ItemId,
     pub case_id: Option<CaseId>,
     pub hash_number: u64,
-    /// In bits; 0 for a digest and a URL; for a term 0 as it is written and 1 in disguise.
+    /// In bits; 0 for a digest and a URL; for a term 0 as it is written and 1 in disguise; for a video the
+    /// percent of the known one's frames that was not found.
     pub distance: u32,
     /// The bank's threshold when the match was found.
     pub threshold: u32,
@@ -27,6 +30,8 @@ pub struct Match {
     pub place: Option<Place>,
     /// When that picture is shown, in a video.
     pub timestamp_ms: Option<u64>,
+    /// Of a video.
+    pub shares: Option<SharesOfVideo>,
     /// The rule that judged it, with its version.
     pub rule: Option<(String, u32)>,
     pub found_at: Timestamp,
@@ -59,6 +64,22 @@ impl Place {
             Place::Links { index } => ("links", index, None),
         }
     }
+}
+
+/// How much of a known video and of an upload was found in the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharesOfVideo {
+    pub of_known: ShareOfVideo,
+    pub of_upload: ShareOfVideo,
+}
+
+/// Frames that are equal count once, and those of poor quality not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShareOfVideo {
+    pub n_met: u64,
+    pub n_frames: u64,
+    /// What the bank asked for when the match was found, in percent.
+    pub threshold: u32,
 }
 
 /// A match with what it met: what is needed to explain it.
@@ -95,6 +116,7 @@ impl ExplainedMatch {
                 frame: row.optional_small("frame")?,
                 quality: row.optional_small("quality")?,
                 timestamp_ms: row.optional_count("timestamp_ms")?,
+                shares: row.optional_json("shares")?,
                 place: Place::from_row(row)?,
                 rule,
                 found_at: row.time("found_at")?,
@@ -107,19 +129,21 @@ impl ExplainedMatch {
 
 const INSERT: &str = "
     INSERT INTO matches (id, sighting_id, item_id, case_id, hash_number, distance, threshold,
-                         transform, frame, quality, timestamp_ms, rule, rule_version, found_at, place,
-                         place_start, place_end)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
+                         transform, frame, quality, timestamp_ms, shares, rule, rule_version, found_at,
+                         place, place_start, place_end)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 const OF_ITEM: &str = "
     SELECT m.id, m.sighting_id, m.item_id, m.case_id, m.distance, m.threshold, m.transform, m.frame,
-           m.quality, m.timestamp_ms, m.rule, m.rule_version, m.found_at, m.place, m.place_start,
-           m.place_end, h.number, h.bank_id, h.kind, h.value, h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
+           m.quality, m.timestamp_ms, m.shares, m.rule, m.rule_version, m.found_at, m.place, m.place_start,
+           m.place_end, h.number, h.bank_id, h.kind, COALESCE(h.content, h.value) AS value, h.source,
+           h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
       FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
      WHERE m.item_id = $1 ORDER BY m.id DESC LIMIT 200";
 const OF_CASE: &str = "
     SELECT m.id, m.sighting_id, m.item_id, m.case_id, m.distance, m.threshold, m.transform, m.frame,
-           m.quality, m.timestamp_ms, m.rule, m.rule_version, m.found_at, m.place, m.place_start,
-           m.place_end, h.number, h.bank_id, h.kind, h.value, h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
+           m.quality, m.timestamp_ms, m.shares, m.rule, m.rule_version, m.found_at, m.place, m.place_start,
+           m.place_end, h.number, h.bank_id, h.kind, COALESCE(h.content, h.value) AS value, h.source,
+           h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
       FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
      WHERE m.case_id = $1 ORDER BY m.id DESC LIMIT 200";
 const OF_SIGHTING: &str = "
@@ -130,6 +154,8 @@ const OF_SIGHTING: &str = "
 impl Tx {
     pub async fn insert_match(&mut self, found: &Match) -> Result<()> {
         let place = found.place.map(Place::columns);
+        let shares = found.shares.as_ref();
+        let shares = shares.map(|shares| serde_json::to_string(shares).expect("numbers are JSON"));
         let args = args![
             &found.id,
             &found.sighting_id,
@@ -142,6 +168,7 @@ impl Tx {
             found.frame,
             found.quality,
             found.timestamp_ms,
+            shares,
             found.rule.as_ref().map(|(name, _)| name),
             found.rule.as_ref().map(|(_, version)| *version),
             found.found_at,

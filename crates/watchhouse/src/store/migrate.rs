@@ -20,6 +20,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0004_decisions",
         include_str!("../../migrations/0004_decisions.sql"),
     ),
+    (
+        "0005_videos",
+        include_str!("../../migrations/0005_videos.sql"),
+    ),
 ];
 
 const CREATE: &str = "

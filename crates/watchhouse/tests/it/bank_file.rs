@@ -80,7 +80,7 @@ fn a_bad_plain_line_is_said_and_the_others_are_read() {
         bad: line 3: a hash of 32 digits without its kind; write "md5 …"
         bad: line 4: expected a kind and a hash, such as "md5 6a18…"
         bad: line 5: PDQ without a hash behind it
-        bad: line 6: "phash" is not a hash kind: expected md5, sha1, sha256, pdq, url or text
+        bad: line 6: "phash" is not a hash kind: expected md5, sha1, sha256, pdq, vpdq, url or text
         bad: line 7: more than a kind and a hash; put comments on lines of their own
         bad: line 8: "f8f8…" is not a PDQ hash: 61 hex digits, expected 64
         9: md5:6a18 "-" "-" "-"
@@ -181,19 +181,19 @@ fn a_header_that_cannot_be_used_ends_it() {
         (
             "md5,name\nx,y\n".to_owned(),
             expect![[r#"
-            fatal: line 1: "name" is not a column; expected some of md5, sha1, sha256, pdq, url, text, category, source, id
+            fatal: line 1: "name" is not a column; expected some of md5, sha1, sha256, pdq, vpdq, url, text, category, source, id
         "#]],
         ),
         (
             format!("{MD5},memes\n{MD5},memes\n"),
             expect![[r#"
-                fatal: line 1: a hash where the header should be; expected some of md5, sha1, sha256, pdq, url, text, category, source, id
+                fatal: line 1: a hash where the header should be; expected some of md5, sha1, sha256, pdq, vpdq, url, text, category, source, id
             "#]],
         ),
         (
             "category,source\na,b\n".to_owned(),
             expect![[r#"
-            fatal: line 1: no hash column; expected at least one of md5, sha1, sha256, pdq, url and text
+            fatal: line 1: no hash column; expected at least one of md5, sha1, sha256, pdq, vpdq, url and text
         "#]],
         ),
         (
@@ -205,7 +205,7 @@ fn a_header_that_cannot_be_used_ends_it() {
         (
             "md5,\n".to_owned(),
             expect![[r#"
-            fatal: line 1: "" is not a column; expected some of md5, sha1, sha256, pdq, url, text, category, source, id
+            fatal: line 1: "" is not a column; expected some of md5, sha1, sha256, pdq, vpdq, url, text, category, source, id
         "#]],
         ),
         (
@@ -217,7 +217,7 @@ fn a_header_that_cannot_be_used_ends_it() {
         (
             "\n\n".to_owned(),
             expect![[r#"
-            fatal: line 1: the file is empty; expected a header with some of md5, sha1, sha256, pdq, url, text, category, source, id
+            fatal: line 1: the file is empty; expected a header with some of md5, sha1, sha256, pdq, vpdq, url, text, category, source, id
         "#]],
         ),
     ] {
@@ -264,11 +264,11 @@ fn a_bad_json_line_is_said_and_the_others_are_read() {
         expect![[r#"
             1: md5:6a18 "-" "-" "-"
             bad: line 2: EOF while parsing an object, at column 41
-            bad: line 3: unknown field `name`, expected one of `md5`, `sha1`, `sha256`, `pdq`, `url`, `text`, `category`, `source`, `id`, at column 48
+            bad: line 3: unknown field `name`, expected one of `md5`, `sha1`, `sha256`, `pdq`, `vpdq`, `url`, `text`, `category`, `source`, `id`, at column 48
             bad: line 4: invalid type: integer `7`, expected a string, at column 48
             bad: line 5: duplicate field `md5`, at column 47
             bad: line 6: not a JSON object, such as {"md5":"6a18…"}
-            bad: line 7: no hash; expected md5, sha1, sha256, pdq, url or text
+            bad: line 7: no hash; expected md5, sha1, sha256, pdq, vpdq, url or text
             bad: line 8: "" is not an MD5 hash: 0 hex digits, expected 32
             bad: line 9: trailing characters, at column 44
             10: md5:6a18 "-" "-" "-"
@@ -312,7 +312,7 @@ fn an_empty_file_has_no_records() {
         Format::Csv,
         "",
         expect![[r#"
-        fatal: line 1: the file is empty; expected a header with some of md5, sha1, sha256, pdq, url, text, category, source, id
+        fatal: line 1: the file is empty; expected a header with some of md5, sha1, sha256, pdq, vpdq, url, text, category, source, id
     "#]],
     );
     check(Format::Csv, "md5,pdq\n", expect![[""]]);
@@ -490,6 +490,7 @@ fn any_hash(kind: HashKind) -> impl Strategy<Value = Hash> {
     let text = match kind {
         HashKind::Url => "(https://)?[a-z]{1,9}\\.example(/[a-z%?=&,]{0,9}){0,2}".boxed(),
         HashKind::Text => "[a-zé]{2,9}( [!-~]{1,9}){0,2}".boxed(),
+        HashKind::Vpdq => "(0,100,[0-9a-f]{64},[1-9][0-9]{0,3}\\.[0-9]{3}\n){1,3}".boxed(),
         _ => {
             let n_digits = 2 * kind.size_bytes().expect("of a size");
             prop::collection::vec(
@@ -542,7 +543,7 @@ proptest! {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer
             .write_record([
-                "id", "sha256", "pdq", "category", "md5", "source", "text", "sha1", "url",
+                "id", "sha256", "pdq", "category", "md5", "source", "text", "sha1", "url", "vpdq",
             ])
             .expect("memory takes it");
         let mut line = 2;
@@ -557,6 +558,7 @@ proptest! {
                 digits(record, HashKind::Text),
                 digits(record, HashKind::Sha1),
                 digits(record, HashKind::Url),
+                digits(record, HashKind::Vpdq),
             ]
             .map(Option::unwrap_or_default);
             record.line = line;
@@ -569,6 +571,7 @@ proptest! {
                     HashKind::Text,
                     HashKind::Sha1,
                     HashKind::Url,
+                    HashKind::Vpdq,
                 ];
                 order.iter().position(|kind| *kind == hash.kind())
             });
@@ -587,6 +590,7 @@ proptest! {
                 "sha1": digits(record, HashKind::Sha1),
                 "sha256": digits(record, HashKind::Sha256),
                 "pdq": digits(record, HashKind::Pdq),
+                "vpdq": digits(record, HashKind::Vpdq),
                 "url": digits(record, HashKind::Url),
                 "text": digits(record, HashKind::Text),
                 "category": record.category,

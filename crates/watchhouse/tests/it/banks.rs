@@ -74,6 +74,8 @@ async fn a_bank_is_made_with_what_was_said_and_the_rest_by_default() {
         "owner": "",
         "category": "",
         "threshold": 31,
+        "of_known": 80,
+        "of_upload": 0,
         "is_enabled": true,
         "hash_count": 0,
         "created_at": "2026-01-01T00:00:00Z",
@@ -87,6 +89,8 @@ async fn a_bank_is_made_with_what_was_said_and_the_rest_by_default() {
         "owner": "o",
         "category": "c",
         "threshold": 20,
+        "of_known": 50,
+        "of_upload": 10,
         "is_enabled": false,
     });
     let made = admin.post(BANKS, full.clone()).await.expect(201);

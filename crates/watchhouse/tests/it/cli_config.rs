@@ -20,7 +20,7 @@ async fn the_defaults_are_right_and_documented() {
     assert_eq!(
         checked.out,
         "the settings are right\n\
-         rules: 10, in the default pack\n\
+         rules: 11, in the default pack\n\
          database: sqlite:watchhouse-data/watchhouse.db?mode=rwc\n\
          listens on: 127.0.0.1:8420\n"
     );

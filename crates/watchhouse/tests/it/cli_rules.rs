@@ -23,7 +23,7 @@ async fn the_shown_pack_is_right_and_passes_its_examples() {
     let lines: Vec<&str> = checked.out.lines().collect();
     assert_eq!(
         lines[0],
-        format!("{}: 10 rules, no problems", pack.display())
+        format!("{}: 11 rules, no problems", pack.display())
     );
     let digest = lines[1].strip_prefix("digest ").unwrap();
     assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()));

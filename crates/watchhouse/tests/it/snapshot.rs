@@ -89,9 +89,9 @@ async fn a_damaged_snapshot_is_noticed_and_the_lists_match_all_the_same() {
     let (place, _) = stopped().await;
     let whole = fs::read(file(&place)).unwrap();
     let mut altered = whole.clone();
-    // The end of the last picture's hash, before the number of those removed, the numbers of addresses and
-    // terms, and the checksum.
-    altered[whole.len() - 20] ^= 1;
+    // The end of the last picture's hash, before the number of those removed, the numbers of videos,
+    // addresses and terms, and the checksum.
+    altered[whole.len() - 24] ^= 1;
     let cut = whole[..whole.len() - 9].to_vec();
     for (bytes, reason) in [
         (altered, "its checksum does not fit: it was altered"),

@@ -4,6 +4,7 @@ mod api;
 mod cage;
 mod command;
 mod hostile;
+mod known;
 
 use std::path::Path;
 use std::process::Command;

@@ -1,24 +1,31 @@
 //! The bank files of a scan in memory, and how what a file is and shows meets them.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use watchhouse_match::{Frame, Hit, Index, PdqHash, Transform};
+use watchhouse_match::vpdq::compare;
+use watchhouse_match::{
+    BankId, EntryId, Frame, Hash, HashKind, Hit, Index, PdqHash, Refused, Share, Shares, Transform,
+    VideoHash,
+};
 
-use super::Scan;
-use super::known_video::{KnownVideo, VideoMatch};
 use crate::cli::files::Looked;
 use crate::sandbox::Media;
+
+/// The names that a file has which is a known video's vPDQ and not a list.
+const OF_A_VIDEO: [&str; 2] = [".vpdq.txt", ".vpdq.json"];
 
 /// The lists, and what each entry of the index stands for.
 pub(super) struct Lists {
     pub(super) index: Index,
     pub(super) banks: Vec<PathBuf>,
     pub(super) entries: Vec<Entry>,
-    pub(super) videos: Vec<KnownVideo>,
+    /// Those of the index that are videos: how much of one a file has is told in full.
+    pub(super) videos: HashMap<EntryId, VideoHash>,
     /// Of the bank files' digests.
     pub(super) digest: Sha256,
 }
@@ -40,15 +47,42 @@ pub(super) struct Match<'a> {
     /// When the frame of a video is shown.
     pub(super) timestamp_ms: Option<u64>,
     pub(super) quality: Option<u8>,
+    /// Of a video.
+    pub(super) shares: Option<Shares>,
 }
 
 impl Lists {
+    /// Whether a bank file is a video's, by its name.
+    pub(super) fn is_video(file: &Path) -> bool {
+        let name = file.to_string_lossy();
+        OF_A_VIDEO.iter().any(|ending| name.ends_with(ending))
+    }
+
     /// Reads a known video's vPDQ.
-    pub(super) fn add_video(&mut self, file: &Path) -> anyhow::Result<()> {
+    pub(super) fn add_video(&mut self, bank: BankId, file: &Path) -> anyhow::Result<()> {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("opening the bank file \"{}\"", file.display()))?;
-        self.videos.push(KnownVideo::parse(file, &text)?);
+        let reading = || format!("reading \"{}\"", file.display());
+        let hash = Hash::parse(HashKind::Vpdq, &text).with_context(reading)?;
+        self.entries.push(Entry {
+            line: 1,
+            source: None,
+            external_id: None,
+            category: None,
+        });
+        self.insert(bank, &hash).with_context(reading)?;
         self.digest.update(Sha256::digest(text));
+        Ok(())
+    }
+
+    /// Lists a hash of the last entry.
+    pub(super) fn insert(&mut self, bank: BankId, hash: &Hash) -> Result<(), Refused> {
+        // Several hashes of one record share its line; the index wants a name for each.
+        let id = EntryId(((self.entries.len() as u64 - 1) << 3) | hash.kind() as u64);
+        self.index.insert(id, bank, hash)?;
+        if let Hash::Vpdq(video) = hash {
+            self.videos.insert(id, video.clone());
+        }
         Ok(())
     }
 
@@ -60,9 +94,23 @@ impl Lists {
             self.index.lookup(&digest, &mut hits);
         }
         matches.extend(
-            hits.into_iter()
+            hits.drain(..)
                 .map(|hit| self.explain(hit, Transform::Original, None)),
         );
+
+        if let Ok(Media::Video(video)) = &looked.inspection {
+            let upload = Hash::Vpdq(VideoHash::from(&video.vpdq));
+            self.index.lookup(&upload, &mut hits);
+            for hit in hits.drain(..) {
+                let known = self.videos[&hit.entry].vpdq();
+                let settings = self.index.bank(hit.bank).unwrap_or_default();
+                let shares = compare(&known, &video.vpdq, settings.threshold);
+                matches.push(Match {
+                    shares: Some(shares),
+                    ..self.explain(hit, Transform::Original, None)
+                });
+            }
+        }
 
         let frames = looked.inspection.iter().flat_map(Media::frames);
         let ways = if turned { Transform::ALL.len() } else { 1 };
@@ -88,18 +136,6 @@ impl Lists {
         matches
     }
 
-    /// The known videos that the file has enough in common with.
-    pub(super) fn meet_videos(&self, looked: &Looked, scan: &Scan) -> Vec<VideoMatch<'_>> {
-        let Ok(Media::Video(video)) = &looked.inspection else {
-            return Vec::new();
-        };
-        let known = self.videos.iter();
-        let compared = known.map(|known| known.compare(&video.vpdq, scan.threshold));
-        compared
-            .filter(|matching| matching.shares.reach(scan.of_known, scan.of_upload))
-            .collect()
-    }
-
     fn explain(&self, hit: Hit, transform: Transform, seen: Option<&Frame>) -> Match<'_> {
         Match {
             hit,
@@ -109,6 +145,7 @@ impl Lists {
             frame: seen.map(|frame| frame.index),
             timestamp_ms: None,
             quality: seen.map(|frame| frame.pdq.quality),
+            shares: None,
         }
     }
 }
@@ -122,10 +159,12 @@ pub(super) fn match_text(matching: &Match<'_>) -> String {
         frame,
         timestamp_ms,
         quality,
+        shares,
     } = matching;
-    let mut text = match frame {
-        None => format!("{} equal", hit.kind.as_str()),
-        Some(_) => format!(
+    let mut text = match (shares, frame) {
+        (Some(shares), _) => shares_text(shares),
+        (None, None) => format!("{} equal", hit.kind.as_str()),
+        (None, Some(_)) => format!(
             "{} distance {} of at most {}",
             hit.kind.as_str(),
             hit.distance,
@@ -166,6 +205,7 @@ pub(super) fn match_json(matching: &Match<'_>) -> Value {
         frame,
         timestamp_ms,
         quality,
+        shares,
     } = matching;
     let mut line = json!({
         "kind": hit.kind.as_str(),
@@ -183,7 +223,28 @@ pub(super) fn match_json(matching: &Match<'_>) -> Value {
     if let Some(timestamp_ms) = timestamp_ms {
         line["timestamp_ms"] = json!(timestamp_ms);
     }
+    if let Some(shares) = shares {
+        line["of_known"] = share_json(&shares.of_known);
+        line["of_upload"] = share_json(&shares.of_upload);
+    }
     line
+}
+
+fn shares_text(shares: &Shares) -> String {
+    format!(
+        "vpdq {} of the known video and {} of this one",
+        share_text(&shares.of_known),
+        share_text(&shares.of_upload)
+    )
+}
+
+fn share_text(share: &Share) -> String {
+    let Share { n_met, n_frames } = share;
+    format!("{:.0} % ({n_met} of {n_frames} frames)", share.percent())
+}
+
+fn share_json(share: &Share) -> Value {
+    json!({ "percent": share.percent(), "met": share.n_met, "frames": share.n_frames })
 }
 
 /// A reader that digests what goes through it.

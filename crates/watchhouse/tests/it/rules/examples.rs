@@ -123,7 +123,7 @@ expect = { verdict = "hold" }
           | ^
           = in example "a misspelt field"
 
-        error: "phash" is not a hash kind: expected md5, sha1, sha256, pdq, url or text
+        error: "phash" is not a hash kind: expected md5, sha1, sha256, pdq, vpdq, url or text
          --> examples.toml:6:1
           |
         6 | [[example]]

@@ -277,7 +277,7 @@ fn any_match() -> impl Strategy<Value = MatchFacts> {
         prop::option::of(0u8..=100),
     )
         .prop_map(|(kind, distance, threshold, quality)| {
-            let mut matching = if kind.is_perceptual() {
+            let mut matching = if kind == HashKind::Pdq {
                 pdq(distance)
             } else {
                 digest(kind)

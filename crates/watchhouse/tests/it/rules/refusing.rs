@@ -358,9 +358,9 @@ fn a_condition_that_could_not_work_is_refused() {
         timestamp('2026-01-01T00:00:00Z') == null
             1: there is no function `timestamp`; there are size, contains, startsWith, endsWith, matches, double, all, exists, exists_one, filter and map
         match.kind == 'sha-256'
-            15: `match.kind` is never "sha-256"; it is one of md5, sha1, sha256, pdq, url, text
+            15: `match.kind` is never "sha-256"; it is one of md5, sha1, sha256, pdq, vpdq, url, text
         match.kind in ['pdq', 'phash']
-            23: `match.kind` is never "phash"; it is one of md5, sha1, sha256, pdq, url, text
+            23: `match.kind` is never "phash"; it is one of md5, sha1, sha256, pdq, vpdq, url, text
         match.distance == '5'
             16: a whole number is never equal to text
         match.distance in ['5']

@@ -114,6 +114,8 @@ async fn scan_says_how_much_of_a_known_video_it_found() {
         .unwrap();
     std::fs::write(at("clip.vpdq.txt"), clip.vpdq.to_lines()).unwrap();
     std::fs::write(at("bad.vpdq.txt"), "0,100\n").unwrap();
+    let line = json!({ "vpdq": clip.vpdq.to_json(), "id": "clip-7" });
+    std::fs::write(at("bank.jsonl"), format!("\n{line}\n")).unwrap();
 
     let inside = run(&["scan", &at("long.mp4"), "--bank", &at("clip.vpdq.txt")])
         .await
@@ -127,6 +129,14 @@ async fn scan_says_how_much_of_a_known_video_it_found() {
         "50",
     ];
     let more = run(&more).await.expect(0);
+    let listed = [
+        "scan",
+        "--json",
+        &at("long.mp4"),
+        "--bank",
+        &at("bank.jsonl"),
+    ];
+    let listed = run(&listed).await.expect(1);
     let bad = run(&["scan", &at("long.mp4"), "--bank", &at("bad.vpdq.txt")])
         .await
         .expect(2);
@@ -135,6 +145,19 @@ async fn scan_says_how_much_of_a_known_video_it_found() {
         "vpdq 100 % (1 of 1 frames) of the known video and 25 % (1 of 4 frames) of this one";
     assert!(inside.out.contains(expected), "{}", inside.out);
     assert!(!more.out.contains("MATCH"), "{}", more.out);
+    let listed: Value = serde_json::from_str(listed.out.lines().next().unwrap()).unwrap();
+    let found = &listed["matches"][0];
+    assert_eq!(
+        (&found["kind"], &found["id"], &found["line"]),
+        (&json!("vpdq"), &json!("clip-7"), &json!(2))
+    );
+    assert_eq!(
+        (&found["of_known"], &found["of_upload"]),
+        (
+            &json!({ "percent": 100.0, "met": 1, "frames": 1 }),
+            &json!({ "percent": 25.0, "met": 1, "frames": 4 })
+        )
+    );
     assert!(
         bad.err.contains("line 1: 2 fields, expected 4"),
         "{}",
