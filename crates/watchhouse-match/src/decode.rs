@@ -11,11 +11,15 @@ mod bmp;
 mod compose;
 mod error;
 mod gif;
+mod grey16;
+mod heif;
 pub(crate) mod jpeg;
+mod jxl;
 mod limits;
 mod png;
 mod reader;
 mod still;
+mod tiff;
 mod webp;
 
 pub use error::{DecodeError, DecodeErrorKind};
@@ -31,15 +35,23 @@ pub enum Format {
     Gif,
     WebP,
     Bmp,
+    Tiff,
+    Jxl,
+    Avif,
+    Heic,
 }
 
 impl Format {
-    pub const ALL: [Format; 5] = [
+    pub const ALL: [Format; 9] = [
         Format::Jpeg,
         Format::Png,
         Format::Gif,
         Format::WebP,
         Format::Bmp,
+        Format::Tiff,
+        Format::Jxl,
+        Format::Avif,
+        Format::Heic,
     ];
 
     /// The name in the API. MUST NOT change.
@@ -50,6 +62,10 @@ impl Format {
             Format::Gif => "gif",
             Format::WebP => "webp",
             Format::Bmp => "bmp",
+            Format::Tiff => "tiff",
+            Format::Jxl => "jxl",
+            Format::Avif => "avif",
+            Format::Heic => "heic",
         }
     }
 
@@ -60,6 +76,10 @@ impl Format {
             Format::Gif => "image/gif",
             Format::WebP => "image/webp",
             Format::Bmp => "image/bmp",
+            Format::Tiff => "image/tiff",
+            Format::Jxl => "image/jxl",
+            Format::Avif => "image/avif",
+            Format::Heic => "image/heic",
         }
     }
 
@@ -86,7 +106,9 @@ impl Format {
             ] => Some(Format::WebP),
             // Two letters are little to go by, so the size of the second header must be known too.
             [b'B', b'M', rest @ ..] if bmp::has_known_header(rest) => Some(Format::Bmp),
-            _ => None,
+            _ if tiff::has_signature(bytes) => Some(Format::Tiff),
+            _ if jxl::has_signature(bytes) => Some(Format::Jxl),
+            _ => heif::sniff(bytes),
         }
     }
 }
@@ -110,7 +132,7 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    pub(in crate::decode) fn n_pixels(&self) -> u64 {
+    pub(crate) fn n_pixels(&self) -> u64 {
         u64::from(self.width) * u64::from(self.height)
     }
 }
@@ -118,8 +140,8 @@ impl Canvas {
 /// Looks at frames while they are decoded, row by row from the top, so that nobody needs to hold a
 /// whole one.
 pub trait Viewer {
-    /// A frame of so many pixels begins. An animation's first frame may come twice: as programs
-    /// show it that do not animate, and as it is composed.
+    /// A frame of so many pixels begins. A frame may come more than once: an animation's first as
+    /// programs show it that do not animate and as it is composed, and any in several variants.
     fn begin(&mut self, index: u32, width: usize, height: usize);
 
     /// The next row of that frame.
@@ -127,6 +149,19 @@ pub trait Viewer {
 
     /// That was the frame's last row.
     fn end(&mut self);
+
+    /// A frame that its decoder holds as a whole, instead of row by row.
+    fn whole(&mut self, index: u32, picture: &Picture<'_>) {
+        self.begin(index, picture.width(), picture.height());
+        picture.each_row(|row| self.row(row));
+        self.end();
+    }
+
+    /// Whether a frame that has just come row by row is to come once more, as a whole. That takes
+    /// its time and its memory again.
+    fn wants_whole(&self) -> bool {
+        false
+    }
 }
 
 /// Looks at nothing: for those who only want to know whether a file can be decoded.
@@ -138,17 +173,9 @@ impl Viewer for () {
     fn end(&mut self) {}
 }
 
-/// Shows a frame that is held as a whole.
-fn show(viewer: &mut dyn Viewer, index: u32, picture: &Picture<'_>) {
-    viewer.begin(index, picture.width(), picture.height());
-    for row in picture.rows() {
-        viewer.row(row);
-    }
-    viewer.end();
-}
-
 /// Decodes every frame, as stored: no orientation, no colour management, no blending of a still
-/// picture with a background.
+/// picture with a background. But what a codestream itself asks for (cropping and turning in HEIF,
+/// orientation in JPEG XL) is done, for nobody shows such a picture otherwise.
 ///
 /// # Errors
 /// If the file is not whole, breaks a limit, or cannot be understood. What `viewer` has seen by
@@ -168,6 +195,9 @@ pub fn decode(
         Format::Gif => gif::decode(bytes, limits, viewer),
         Format::WebP => webp::decode(bytes, limits, viewer),
         Format::Bmp => bmp::decode(bytes, limits, viewer),
+        Format::Tiff => tiff::decode(bytes, limits, viewer),
+        Format::Jxl => jxl::decode(bytes, limits, viewer),
+        Format::Avif | Format::Heic => heif::decode(bytes, format, limits, viewer),
     }));
     decoded
         .unwrap_or_else(|_| Err(DecodeErrorKind::Malformed.because("the decoder gave up on it")))

@@ -62,9 +62,7 @@ pub struct Spectrum {
 impl Spectrum {
     pub fn of(picture: &Picture<'_>, family: Family) -> Spectrum {
         let mut hasher = PdqHasher::new(picture.width(), picture.height(), family);
-        for row in picture.rows() {
-            hasher.push(row);
-        }
+        picture.each_row(|row| hasher.push(row));
         hasher.finish()
     }
 

@@ -51,6 +51,10 @@ pub struct Screened {
 /// Reads what a sieve needs of a picture. None says that it cannot be sifted: it is not a JPEG, is small,
 /// has other colours than luma and chroma, or codes its luma in an unusual way. Then decode it.
 ///
+/// Only the picture as it is stored is sifted. Where a file can be seen in other ways than that (see
+/// [`Variant`](crate::Variant)), as by a border that would be taken off, nothing is said of those:
+/// whoever looks for them too MUST decode.
+///
 /// A file that is cut off is an error here too. Damage in the scans of a progressive file behind the
 /// first is not found before decoding.
 ///
@@ -77,7 +81,7 @@ fn screen_jpeg(bytes: &[u8], limits: &Limits) -> Result<Option<Screened>, Decode
     let Some(detail) = detail_for(&reader).filter(|&detail| reader.sift(detail)) else {
         return Ok(None);
     };
-    limits.check_memory(&canvas, reader.memory_bytes())?;
+    limits.check_memory(canvas.n_pixels(), reader.memory_bytes())?;
     let (width, height) = (reader.frame().width, reader.frame().height);
     let values = match (detail, reader.frame().progressive) {
         (Detail::Constant, _) => {

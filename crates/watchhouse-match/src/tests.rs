@@ -67,7 +67,7 @@ proptest! {
             let expected = naive::pdq(&picture, family);
             for (nth, kernel) in Kernel::all().iter().enumerate() {
                 let mut hasher = PdqHasher::with(kernel, width, height, family);
-                picture.rows().for_each(|row| hasher.push(row));
+                picture.each_row(|row| hasher.push(row));
                 let Pdq { hash, quality } = hasher.finish().pdq();
                 let found = (hash, i32::from(quality));
                 prop_assert_eq!(found, expected, "kernel {}, the fastest being 0", nth);

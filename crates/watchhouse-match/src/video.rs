@@ -4,6 +4,8 @@
 //! lengths: this only says whom to ask, and notices a file that was cut off, of which video decoders
 //! make no fuss.
 
+use crate::decode::Format;
+
 /// A video format, told by the content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Container {
@@ -19,11 +21,6 @@ pub enum Container {
     Asf,
     Ogg,
 }
-
-/// Brands of the ISO family that are pictures.
-const PICTURES: [&[u8; 4]; 10] = [
-    b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1",
-];
 
 const ASF: [u8; 16] = [
     0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11, 0xa6, 0xd9, 0x00, 0xaa, 0x00, 0x62, 0xce, 0x6c,
@@ -63,10 +60,11 @@ impl Container {
     /// The container that the first bytes announce; a few hundred are enough.
     pub fn sniff(bytes: &[u8]) -> Option<Container> {
         match bytes {
-            [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => {
-                let is_picture = PICTURES.iter().any(|known| brand.starts_with(*known));
-                (!is_picture).then_some(Container::Mp4)
-            }
+            // HEIC and AVIF are kept in the same boxes.
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] => match Format::sniff(bytes) {
+                Some(_) => None,
+                None => Some(Container::Mp4),
+            },
             // QuickTime from before there were brands.
             [_, _, _, _, kind @ ..]
                 if [b"moov", b"mdat", b"wide"]

@@ -14,6 +14,7 @@ pub mod deliveries;
 pub mod error;
 pub mod extract;
 pub mod found_match;
+pub mod frame;
 pub mod health;
 pub mod import;
 pub mod items;

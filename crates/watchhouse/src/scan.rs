@@ -58,6 +58,8 @@ pub struct NewMatch {
     pub transform: Transform,
     /// None for a digest of the whole file.
     pub frame: Option<u32>,
+    /// By its name; None for a digest.
+    pub variant: Option<String>,
     pub quality: Option<u32>,
     /// Where in what was written. None for media.
     pub place: Option<Place>,

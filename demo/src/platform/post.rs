@@ -96,6 +96,8 @@ pub struct Match {
     /// In bits, 0 for digests.
     pub distance: u32,
     pub transform: Option<String>,
+    /// Which picture of the frame it was, as `without_border`.
+    pub variant: Option<String>,
     pub hash: ListedHash,
     pub rule: Option<Rule>,
 }

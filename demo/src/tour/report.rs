@@ -107,6 +107,9 @@ fn recognised(found: &Match) -> String {
         return format!("same {}", found.kind);
     }
     match found.transform.as_deref() {
+        None | Some("original") if found.variant.as_deref() == Some("without_border") => {
+            format!("at {}, no border", found.distance)
+        }
         None | Some("original") => format!("at {}", found.distance),
         Some(transform) => format!("at {}, {transform}", found.distance),
     }
@@ -144,7 +147,7 @@ pub(super) fn summary(rows: &[Row]) -> String {
             known.len() - n_found,
             missed.join(", ")
         );
-        text += "  PDQ sees the whole picture: what cuts much away or adds much around it makes it another one.\n";
+        text += "  PDQ sees the whole picture: what cuts much away or covers much of it makes it another one.\n";
     }
     let n_wrong = others.iter().filter(|row| row.is_recognised()).count();
     let _ = writeln!(

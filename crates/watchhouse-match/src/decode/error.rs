@@ -83,13 +83,18 @@ impl Format {
             Format::Gif => "GIF",
             Format::WebP => "WebP",
             Format::Bmp => "BMP",
+            Format::Tiff => "TIFF",
+            Format::Jxl => "JPEG XL",
+            Format::Avif => "AVIF",
+            Format::Heic => "HEIC",
         }
     }
 }
 
 pub(super) fn unsupported_content() -> DecodeError {
-    DecodeErrorKind::UnsupportedFormat
-        .because("its content is not a JPEG, PNG, GIF, WebP or BMP picture")
+    DecodeErrorKind::UnsupportedFormat.because(
+        "its content is not a JPEG, PNG, GIF, WebP, BMP, TIFF, JPEG XL, AVIF or HEIC picture",
+    )
 }
 
 pub(super) fn malformed(why: impl Into<String>) -> DecodeError {

@@ -8,7 +8,7 @@ use image::{AnimationDecoder, ImageDecoder};
 use super::error::malformed;
 use super::reader::Reader;
 use super::still::show_still;
-use super::{Canvas, DecodeError, Format, Limits, Viewer, show};
+use super::{Canvas, DecodeError, Format, Limits, Viewer};
 use crate::picture::{Channels, Picture};
 
 /// Three RGBA canvases: the one before, the one after, and the frame.
@@ -56,8 +56,7 @@ fn show_frames(
     for frame in frames {
         let frame = frame?.into_buffer();
         let (width, height) = (frame.width() as usize, frame.height() as usize);
-        show(
-            viewer,
+        viewer.whole(
             n_decoded,
             &Picture::new(width, height, Channels::Rgba, &frame),
         );

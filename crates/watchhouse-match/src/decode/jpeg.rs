@@ -6,9 +6,11 @@
 
 pub(crate) mod colour;
 pub(crate) mod idct;
+mod kept;
 mod rows;
 mod upsample;
 
+use kept::Kept;
 pub(crate) use rows::Rows;
 pub(crate) use upsample::{Near, Upsampled, Upsampling};
 
@@ -17,6 +19,7 @@ use super::reader::Reader;
 use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Viewer};
 use crate::arch::Kernel;
 use crate::jpeg::{self, MAX_SCANS};
+use crate::picture::Row;
 
 mod marker {
     pub(super) const RESTARTS: std::ops::RangeInclusive<u8> = 0xd0..=0xd7;
@@ -32,17 +35,37 @@ pub(super) fn decode(
 ) -> Result<Canvas, DecodeError> {
     let canvas = survey(bytes)?;
     limits.check(&canvas, 0)?;
-    let mut reader = jpeg::read(bytes)?;
-    let memory_bytes = reader.memory_bytes() + Rows::memory_bytes(reader.frame());
-    limits.check_memory(&canvas, memory_bytes)?;
-    let mut rows = Rows::new(Kernel::fastest(), reader.frame())?;
-
-    viewer.begin(0, canvas.width as usize, canvas.height as usize);
-    while let Some((frame, row)) = reader.next_row()? {
-        rows.take(frame, row, &mut |row| viewer.row(row));
-    }
+    let (width, height) = (canvas.width as usize, canvas.height as usize);
+    viewer.begin(0, width, height);
+    each_row(bytes, limits, 0, &mut |row| viewer.row(row))?;
     viewer.end();
+    if viewer.wants_whole() {
+        let mut kept = Kept::new(width, height);
+        each_row(bytes, limits, Kept::BYTES_PER_PIXEL, &mut |row| {
+            kept.push(row)
+        })?;
+        viewer.whole(0, &kept.picture());
+    }
     Ok(canvas)
+}
+
+/// Decodes to rows for somebody who holds so many bytes for each pixel of them.
+fn each_row(
+    bytes: &[u8],
+    limits: &Limits,
+    bytes_per_pixel: u64,
+    take: &mut dyn FnMut(Row<'_>),
+) -> Result<(), DecodeError> {
+    let mut reader = jpeg::read(bytes)?;
+    let frame = reader.frame();
+    let n_pixels = frame.width as u64 * frame.height as u64;
+    let n_bytes = reader.memory_bytes() + Rows::memory_bytes(frame) + n_pixels * bytes_per_pixel;
+    limits.check_memory(n_pixels, n_bytes)?;
+    let mut rows = Rows::new(Kernel::fastest(), frame)?;
+    while let Some((frame, row)) = reader.next_row()? {
+        rows.take(frame, row, take);
+    }
+    Ok(())
 }
 
 /// Walks all segments to the end of the image.

@@ -18,13 +18,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// What the largest ordinary uploads need: a 100 megapixel photograph, or 246 frames in full HD.
+    /// What the largest ordinary uploads need: a 100 megapixel photograph, or an animation of 246
+    /// frames in full HD or of 3,950 at 480x270.
     fn default() -> Limits {
         Limits {
             bytes: 64 << 20,
             pixels: 100_000_000,
             animation_pixels: 512_000_000,
-            frames: 512,
+            frames: 4096,
             decoded_bytes: 512 << 20,
         }
     }
@@ -49,31 +50,38 @@ impl Limits {
     /// holds at a time for each pixel of the canvas.
     pub(super) fn check(&self, canvas: &Canvas, bytes_per_pixel: u64) -> Result<(), DecodeError> {
         self.check_size(canvas.width, canvas.height)?;
-        if canvas.n_frames == 0 {
-            return Err(malformed("it has no frames"));
-        }
-        if canvas.n_frames > self.frames {
-            return Err(DecodeErrorKind::TooManyFrames.because(format!(
-                "it has {} frames, more than {}",
-                canvas.n_frames, self.frames
-            )));
-        }
-        let animation_pixels = canvas.n_pixels().saturating_mul(u64::from(canvas.n_frames));
-        if canvas.n_frames > 1 && animation_pixels > self.animation_pixels {
-            return Err(DecodeErrorKind::TooManyPixels.because(format!(
-                "its {} frames have {animation_pixels} pixels together, more than {}",
-                canvas.n_frames, self.animation_pixels
-            )));
-        }
-        self.check_memory(canvas, canvas.n_pixels().saturating_mul(bytes_per_pixel))
+        let frame_pixels = canvas.n_pixels();
+        let n_pixels = frame_pixels.saturating_mul(u64::from(canvas.n_frames));
+        self.check_frames(canvas.n_frames, n_pixels)?;
+        self.check_memory(frame_pixels, frame_pixels.saturating_mul(bytes_per_pixel))
     }
 
-    /// Checks what decoding holds at a time, for those that do not hold all pixels.
-    pub(crate) fn check_memory(&self, canvas: &Canvas, n_bytes: u64) -> Result<(), DecodeError> {
+    /// Checks the number of frames, and what pixels they have together.
+    pub(super) fn check_frames(&self, n_frames: u32, n_pixels: u64) -> Result<(), DecodeError> {
+        if n_frames == 0 {
+            return Err(malformed("it has no frames"));
+        }
+        if n_frames > self.frames {
+            return Err(DecodeErrorKind::TooManyFrames.because(format!(
+                "it has {n_frames} frames, more than {}",
+                self.frames
+            )));
+        }
+        if n_frames > 1 && n_pixels > self.animation_pixels {
+            return Err(DecodeErrorKind::TooManyPixels.because(format!(
+                "its {n_frames} frames have {n_pixels} pixels together, more than {}",
+                self.animation_pixels
+            )));
+        }
+        Ok(())
+    }
+
+    /// Checks what decoding so many pixels holds at a time.
+    pub(crate) fn check_memory(&self, n_pixels: u64, n_bytes: u64) -> Result<(), DecodeError> {
         if n_bytes > self.decoded_bytes {
             return Err(DecodeErrorKind::TooMuchMemory.because(format!(
-                "decoding its {}x{} pixels takes {n_bytes} bytes, more than {}",
-                canvas.width, canvas.height, self.decoded_bytes
+                "decoding its {n_pixels} pixels takes {n_bytes} bytes, more than {}",
+                self.decoded_bytes
             )));
         }
         Ok(())

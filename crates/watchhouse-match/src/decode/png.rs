@@ -6,9 +6,11 @@ use png::{ColorType, Transformations};
 
 use super::compose::{Blend, Composer, Dispose, Placement};
 use super::error::malformed;
+use super::grey16;
 use super::reader::Reader;
-use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Viewer, show};
+use super::{Canvas, DecodeError, DecodeErrorKind, Format, Limits, Viewer};
 use crate::picture::{Channels, Picture};
+use crate::variant::Variant;
 
 /// What the chunks say.
 struct Survey {
@@ -17,6 +19,7 @@ struct Survey {
     n_played: u32,
     /// The most bytes that decoding holds for each pixel.
     bytes_per_pixel: u64,
+    is_grey_of_16_bits: bool,
 }
 
 pub(super) fn decode(
@@ -28,7 +31,8 @@ pub(super) fn decode(
     let canvas = survey.canvas;
     limits.check(&canvas, survey.bytes_per_pixel)?;
 
-    let mut reader = open(bytes, limits)?;
+    let eight_bits = Transformations::EXPAND | Transformations::STRIP_16;
+    let mut reader = open(bytes, limits, eight_bits)?;
     let mut samples = Vec::new();
     let mut composer = (survey.n_played > 0).then(|| Composer::new(canvas.width, canvas.height));
     // A default picture that is not played is a frame of its own: old viewers show only that.
@@ -36,14 +40,17 @@ pub(super) fn decode(
     for index in 0..canvas.n_frames {
         let picture = next_picture(&mut reader, &mut samples)?;
         if index == 0 {
-            show(viewer, 0, &picture);
+            viewer.whole(0, &picture);
+            if survey.is_grey_of_16_bits {
+                show_clipped(bytes, limits, viewer)?;
+            }
         }
         if let Some(composer) = &mut composer
             && index >= first_played
         {
             let control = reader.info().frame_control();
             let control = control.ok_or_else(|| malformed("a frame has no header"))?;
-            show(viewer, index, &composer.lay(&picture, place(control))?);
+            viewer.whole(index, &composer.lay(&picture, place(control))?);
         }
     }
     Ok(canvas)
@@ -51,14 +58,31 @@ pub(super) fn decode(
 
 type PngReader<'a> = png::Reader<Cursor<&'a [u8]>>;
 
-fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<PngReader<'a>, DecodeError> {
+fn open<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+    transformations: Transformations,
+) -> Result<PngReader<'a>, DecodeError> {
     let limits = png::Limits {
         bytes: usize::try_from(limits.decoded_bytes).unwrap_or(usize::MAX),
     };
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), limits);
-    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    decoder.set_transformations(transformations);
     decoder.set_ignore_text_chunk(true);
     decoder.read_info().map_err(translate)
+}
+
+/// Decodes the first picture once more, in all its 16 bits.
+fn show_clipped(bytes: &[u8], limits: &Limits, viewer: &mut dyn Viewer) -> Result<(), DecodeError> {
+    let mut reader = open(bytes, limits, Transformations::IDENTITY)?;
+    let mut samples = Vec::new();
+    let info = next_frame(&mut reader, &mut samples)?;
+    let (pairs, _) = samples[..info.buffer_size()].as_chunks();
+    let clipped = grey16::clipped(pairs.iter().map(|pair| u16::from_be_bytes(*pair)));
+    let (width, height) = (info.width as usize, info.height as usize);
+    let picture = Picture::grey(width, height, &clipped);
+    viewer.whole(0, &picture.of_variant(Variant::Clipped));
+    Ok(())
 }
 
 /// Decodes the next picture into `samples`.
@@ -66,12 +90,7 @@ fn next_picture<'s>(
     reader: &mut PngReader<'_>,
     samples: &'s mut Vec<u8>,
 ) -> Result<Picture<'s>, DecodeError> {
-    let n_bytes = reader
-        .output_buffer_size()
-        .ok_or_else(|| malformed("it does not fit in memory"))?;
-    samples.clear();
-    samples.resize(n_bytes, 0);
-    let info = reader.next_frame(samples).map_err(translate)?;
+    let info = next_frame(reader, samples)?;
     let channels = match info.color_type {
         ColorType::Grayscale => Channels::Grey,
         ColorType::GrayscaleAlpha => Channels::GreyAlpha,
@@ -82,6 +101,18 @@ fn next_picture<'s>(
     let (width, height) = (info.width as usize, info.height as usize);
     let samples = &samples[..info.buffer_size()];
     Ok(Picture::new(width, height, channels, samples))
+}
+
+fn next_frame(
+    reader: &mut PngReader<'_>,
+    samples: &mut Vec<u8>,
+) -> Result<png::OutputInfo, DecodeError> {
+    let n_bytes = reader
+        .output_buffer_size()
+        .ok_or_else(|| malformed("it does not fit in memory"))?;
+    samples.clear();
+    samples.resize(n_bytes, 0);
+    reader.next_frame(samples).map_err(translate)
 }
 
 fn place(control: &png::FrameControl) -> Placement {
@@ -113,7 +144,7 @@ fn translate(error: png::DecodingError) -> DecodeError {
 fn survey(bytes: &[u8]) -> Result<Survey, DecodeError> {
     let mut reader = Reader::new(bytes);
     reader.take(8)?;
-    let (width, height, bytes_per_pixel) = read_header(&mut reader)?;
+    let (width, height, bytes_per_pixel, is_grey_of_16_bits) = read_header(&mut reader)?;
     let mut n_announced = None;
     let mut n_frame_headers = 0u32;
     let mut has_data = false;
@@ -149,6 +180,7 @@ fn survey(bytes: &[u8]) -> Result<Survey, DecodeError> {
             canvas: canvas(1),
             n_played: 0,
             bytes_per_pixel,
+            is_grey_of_16_bits,
         });
     };
     if n_announced != n_frame_headers {
@@ -161,23 +193,27 @@ fn survey(bytes: &[u8]) -> Result<Survey, DecodeError> {
         n_played: n_announced,
         // The canvas, and what a frame covers.
         bytes_per_pixel: bytes_per_pixel + 8,
+        is_grey_of_16_bits,
     })
 }
 
-/// Answers width, height and the most bytes of a decoded pixel.
-fn read_header(reader: &mut Reader<'_>) -> Result<(u32, u32, u64), DecodeError> {
+/// Answers width, height, the most bytes of a decoded pixel, and whether it is grey of 16 bits.
+fn read_header(reader: &mut Reader<'_>) -> Result<(u32, u32, u64, bool), DecodeError> {
     let size = reader.u32_be()?;
     if reader.array::<4>()? != *b"IHDR" || size != 13 {
         return Err(malformed("it does not start with a header"));
     }
     let (width, height) = (reader.u32_be()?, reader.u32_be()?);
-    let [_depth, color, _compression, _filter, _interlace] = reader.array()?;
+    let [depth, color, _compression, _filter, _interlace] = reader.array()?;
     let _checksum = reader.u32_be()?;
+    let is_grey_of_16_bits = color == 0 && depth == 16;
     // Transparency may be stored apart and makes one sample more.
     let n_samples = match color {
+        // Both readings, of one and two bytes.
+        0 if is_grey_of_16_bits => 5,
         0 | 4 => 2,
         2 | 3 | 6 => 4,
         _ => return Err(malformed(format!("{color} is not a colour type"))),
     };
-    Ok((width, height, n_samples))
+    Ok((width, height, n_samples, is_grey_of_16_bits))
 }

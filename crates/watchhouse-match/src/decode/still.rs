@@ -3,7 +3,7 @@
 use image::ImageDecoder;
 
 use super::error::malformed;
-use super::{DecodeError, Viewer, show};
+use super::{DecodeError, Viewer};
 use crate::picture::{Channels, Picture};
 
 /// Decodes what a program shows that does not animate.
@@ -12,7 +12,7 @@ pub(super) fn show_still(
     viewer: &mut dyn Viewer,
 ) -> Result<(), DecodeError> {
     let still = Still::decode(decoder)?;
-    show(viewer, 0, &still.picture());
+    viewer.whole(0, &still.picture());
     Ok(())
 }
 

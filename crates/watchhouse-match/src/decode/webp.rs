@@ -8,7 +8,7 @@ use super::compose::{Blend, Composer, Dispose, Placement};
 use super::error::malformed;
 use super::reader::Reader;
 use super::still::{Still, show_still};
-use super::{Canvas, DecodeError, Format, Limits, Viewer, show};
+use super::{Canvas, DecodeError, Format, Limits, Viewer};
 
 /// Planes or a colour-transformed copy, and the samples.
 const STILL_BYTES_PER_PIXEL: u64 = 8;
@@ -38,11 +38,7 @@ pub(super) fn decode(
         if &kind == b"ANMF" {
             let frame = AnimationFrame::read(chunk)?;
             let still = Still::decode(WebPDecoder::new(Cursor::new(frame.to_file()))?)?;
-            show(
-                viewer,
-                index,
-                &composer.lay(&still.picture(), frame.placement)?,
-            );
+            viewer.whole(index, &composer.lay(&still.picture(), frame.placement)?);
             index += 1;
         }
     }

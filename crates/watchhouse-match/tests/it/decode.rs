@@ -37,14 +37,15 @@ fn what_is_no_picture_is_unsupported_and_nothing_is_empty() {
         b"BM is how this letter begins, but it is a letter",
         b"GIF88a",
         b"RIFF\x04\0\0\0WAVE",
-        b"\0\0\0\x20ftypavif",
+        b"\0\0\0\x18ftypisom\0\0\0\0mp42isom",
         b"x",
     ] {
         assert_eq!(code(file, &limits), Some("unsupported_format"));
     }
     assert_eq!(
         error(b"x", &limits).to_string(),
-        "cannot decode the file: its content is not a JPEG, PNG, GIF, WebP or BMP picture"
+        "cannot decode the file: its content is not a JPEG, PNG, GIF, WebP, BMP, TIFF, \
+         JPEG XL, AVIF or HEIC picture"
     );
 }
 

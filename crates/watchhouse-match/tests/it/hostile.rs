@@ -60,6 +60,37 @@ fn headers_that_announce_billions_of_pixels_are_refused_at_once() {
 }
 
 #[test]
+fn headers_of_containers_that_announce_too_much_are_refused_before_decoding() {
+    for name in ["plain.heic", "plain.avif"] {
+        let mut file = make::stored(name);
+        let size = [192u32.to_be_bytes(), 144u32.to_be_bytes()].concat();
+        let more = [60_000u32.to_be_bytes(), 60_000u32.to_be_bytes()].concat();
+        patch(&mut file, &size, &more);
+        assert_eq!(code(&file), Some("too_many_pixels"), "{name}");
+    }
+    // A bare JPEG XL: a height of 30 bits, a width that equals it, and all else as usual.
+    let header: u64 = 3 << 1 | 59_999 << 3 | 1 << 33 | 1 << 36 | 1 << 37;
+    let jxl = [&[0xff, 0x0a][..], &header.to_le_bytes()].concat();
+    assert_eq!(code(&jxl), Some("too_many_pixels"));
+}
+
+#[test]
+fn changed_files_of_every_container_do_not_panic() {
+    let limits = Limits {
+        pixels: 100_000,
+        ..Limits::default()
+    };
+    for name in ["plain.tiff", "container.jxl", "plain.heic"] {
+        let file = make::stored(name);
+        for at in (0..file.len().min(1000)).step_by(23) {
+            let mut changed = file.clone();
+            changed[at] ^= 0x55;
+            let _ = inspect(&changed, &limits);
+        }
+    }
+}
+
+#[test]
 fn a_bitstream_larger_than_its_container_says_is_refused() {
     // 1x1 outside, 40x30 inside: a decoder would find out after decoding.
     let picture = make::drawing(40, 30, 1);

@@ -1,6 +1,8 @@
 //! Draws pictures and writes them in every format.
 
+use std::fs;
 use std::io::Cursor;
+use std::path::Path;
 
 use image::codecs::gif::GifEncoder;
 use image::codecs::jpeg::JpegEncoder;
@@ -130,6 +132,12 @@ pub(crate) fn chunk(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
         chunk.push(0);
     }
     chunk
+}
+
+/// A picture that `tests/pictures/make` wrote.
+pub(crate) fn stored(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures");
+    fs::read(folder.join(name)).expect("it lies beside the tests")
 }
 
 /// A small still picture in each format, with its name.

@@ -109,9 +109,10 @@ impl Viewer for Pixels {
     fn end(&mut self) {}
 }
 
-fn pixels_of(file: &[u8]) -> Vec<u8> {
+/// Of a JPEG.
+pub(crate) fn pixels_of(file: &[u8]) -> Vec<u8> {
     let mut pixels = Pixels::default();
-    decode(file, &Limits::default(), &mut pixels).expect("Pillow can read it");
+    decode(file, &Limits::default(), &mut pixels).expect("it is whole");
     pixels.0
 }
 

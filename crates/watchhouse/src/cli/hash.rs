@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Args;
 use futures::StreamExt as _;
 use serde_json::{Value, json};
-use watchhouse_match::{Inspection, Limits};
+use watchhouse_match::{Inspection, Limits, Variant};
 
 use super::FAILED;
 use super::files::{self, Looked};
@@ -105,12 +105,15 @@ fn print_text(looked: &Looked) {
 }
 
 fn print_frames(picture: &Inspection) {
+    let is_animated = picture.frames.iter().any(|frame| frame.index > 0);
     for frame in &picture.frames {
-        let of = if picture.frames.len() > 1 {
-            format!("  frame {}", frame.index)
-        } else {
-            String::new()
-        };
+        let mut of = String::new();
+        if is_animated {
+            of.push_str(&format!("  frame {}", frame.index));
+        }
+        if frame.variant != Variant::AsStored {
+            of.push_str(&format!("  {}", frame.variant));
+        }
         let hash = hex::encode(&frame.pdq.hash.0);
         println!("  pdq     {hash}  quality {}{of}", frame.pdq.quality);
     }
@@ -155,6 +158,7 @@ fn frames_json(picture: &Inspection) -> Value {
     let frames = picture.frames.iter().map(|frame| {
         json!({
             "index": frame.index,
+            "variant": frame.variant.as_str(),
             "pdq": hex::encode(&frame.pdq.hash.0),
             "quality": frame.pdq.quality,
         })

@@ -25,6 +25,8 @@ pub struct FoundMatch {
     transform: String,
     /// Which frame matched; null for a digest of the whole file.
     frame: Option<u32>,
+    /// Which variant of that frame, as in `media.frames`.
+    variant: Option<String>,
     quality: Option<u32>,
     /// When the frame is shown, in milliseconds. Only a video's frames have it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +133,7 @@ impl From<ExplainedMatch> for FoundMatch {
             threshold: found.threshold,
             transform: found.transform,
             frame: found.frame,
+            variant: found.variant,
             quality: found.quality,
             timestamp_ms: found.timestamp_ms,
             shares: found.shares.map(SharesOfMatch::from),
@@ -154,6 +157,7 @@ impl From<NewMatch> for FoundMatch {
             threshold: new.threshold,
             transform: new.transform.as_str().to_owned(),
             frame: new.frame,
+            variant: new.variant,
             quality: new.quality,
             timestamp_ms: new.timestamp_ms,
             shares: new.shares.map(SharesOfMatch::from),

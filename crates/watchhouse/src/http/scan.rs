@@ -20,6 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::error::{ApiResult, Problem, invalid, invalid_body, unavailable};
 use super::extract::{Once, Params, parse_json, read_body, too_large};
 use super::found_match::{FoundMatch, NamedRule, named_rule};
+use super::frame::FrameOfMedia;
 use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
@@ -126,17 +127,6 @@ pub struct Media {
     frames: Vec<FrameOfMedia>,
 }
 
-#[derive(Serialize, ToSchema)]
-pub struct FrameOfMedia {
-    index: u32,
-    pdq: String,
-    /// PDQ's quality, 0 to 100; below 50 it has too few features to compare.
-    quality: u32,
-    /// When it is shown, in milliseconds. Only a video's frames have it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timestamp_ms: Option<u64>,
-}
-
 /// Why a verdict is what it is.
 #[derive(Serialize, ToSchema)]
 pub struct Reason {
@@ -178,16 +168,7 @@ impl Scan {
                 format: sighting.format,
                 width: sighting.width,
                 height: sighting.height,
-                frames: sighting
-                    .frames
-                    .iter()
-                    .map(|frame| FrameOfMedia {
-                        index: frame.frame,
-                        pdq: hex::encode(&frame.pdq),
-                        quality: frame.quality,
-                        timestamp_ms: frame.timestamp_ms,
-                    })
-                    .collect(),
+                frames: sighting.frames.iter().map(FrameOfMedia::from).collect(),
             }),
             matches: checked.matches.into_iter().map(FoundMatch::from).collect(),
             more_matches: checked.more_matches,

@@ -12,7 +12,8 @@
 
 use serde::{Deserialize, Serialize};
 use watchhouse_match::{
-    Container, DecodeError, DecodeErrorKind, Format, Frame, Inspection, Limits, Pdq, PdqHash,
+    Area, Container, DecodeError, DecodeErrorKind, Format, Frame, Inspection, Limits, Pdq, PdqHash,
+    Variant,
 };
 
 use super::Refusal;
@@ -30,8 +31,10 @@ pub const LARGEST_TEXT_BYTES: usize = 2048;
 const LARGEST_MESSAGE_BYTES: usize = 500;
 
 const HASH_BYTES: usize = 32;
-/// index, quality, the hash, and the eight turned and mirrored ones
-pub(super) const FRAME_BYTES: usize = 4 + 1 + HASH_BYTES + 8 * HASH_BYTES;
+/// number, left, top, width, height
+const VARIANT_BYTES: usize = 1 + 4 * 4;
+/// index, variant, quality, the hash, and the eight turned and mirrored ones
+pub(super) const FRAME_BYTES: usize = 4 + VARIANT_BYTES + 1 + HASH_BYTES + 8 * HASH_BYTES;
 /// format, width, height, number of frames
 const INSPECTION_BYTES: usize = 1 + 4 + 4 + 4;
 
@@ -204,9 +207,29 @@ pub fn largest_answer(kind: Kind, limits: &Limits) -> usize {
     }
 }
 
-/// An animation's first frame may come twice: alone and composed.
+/// An animation's first frame may come twice: alone and composed. Each may come in all its variants.
 fn most_frames(limits: &Limits) -> u32 {
-    limits.frames.saturating_add(1)
+    limits
+        .frames
+        .saturating_add(1)
+        .saturating_mul(Variant::MOST)
+}
+
+const NOWHERE: Area = Area {
+    left: 0,
+    top: 0,
+    width: 0,
+    height: 0,
+};
+
+/// A variant's number on the wire, and the area that it has.
+fn variant_parts(variant: Variant) -> (u8, Area) {
+    match variant {
+        Variant::AsStored => (0, NOWHERE),
+        Variant::Clipped => (1, NOWHERE),
+        Variant::OverWhite => (2, NOWHERE),
+        Variant::WithoutBorder(area) => (3, area),
+    }
 }
 
 pub(super) fn number<T: PartialEq>(table: &[T], value: T) -> u8 {
@@ -252,6 +275,11 @@ pub fn answer_body(answer: &Result<Inspection, DecodeError>) -> (Kind, Vec<u8>) 
 
 pub(super) fn write_frame(frame: &Frame, body: &mut Vec<u8>) {
     body.extend(frame.index.to_le_bytes());
+    let (number, area) = variant_parts(frame.variant);
+    body.push(number);
+    for side in [area.left, area.top, area.width, area.height] {
+        body.extend(side.to_le_bytes());
+    }
     body.push(frame.pdq.quality);
     body.extend(frame.pdq.hash.0);
     for hash in &frame.dihedrals {
@@ -351,8 +379,26 @@ impl Rest<'_> {
         self.take().map(u32::from_le_bytes)
     }
 
+    fn variant(&mut self) -> Result<Variant, String> {
+        let number = self.u8()?;
+        let area = Area {
+            left: self.u32()?,
+            top: self.u32()?,
+            width: self.u32()?,
+            height: self.u32()?,
+        };
+        match number {
+            0 if area == NOWHERE => Ok(Variant::AsStored),
+            1 if area == NOWHERE => Ok(Variant::Clipped),
+            2 if area == NOWHERE => Ok(Variant::OverWhite),
+            3 if area.width > 0 && area.height > 0 => Ok(Variant::WithoutBorder(area)),
+            _ => Err(format!("an impossible variant {number} of {area:?}")),
+        }
+    }
+
     pub(super) fn frame(&mut self) -> Result<Frame, String> {
         let index = self.u32()?;
+        let variant = self.variant()?;
         let quality = self.u8()?;
         if quality > 100 {
             return Err(format!("a quality of {quality}, expected at most 100"));
@@ -367,6 +413,7 @@ impl Rest<'_> {
         }
         Ok(Frame {
             index,
+            variant,
             pdq: Pdq { hash, quality },
             dihedrals,
         })

@@ -1,7 +1,7 @@
 //! Finding out: digests, decoding, looking up, judging.
 
 use bytes::Bytes;
-use watchhouse_match::{Digests, Hash, PdqHash, Transform, VideoHash};
+use watchhouse_match::{Digests, Hash, PdqHash, Transform, Variant, VideoHash};
 
 use super::explain::{DIGESTS, Query, explain};
 use super::{Checked, NewMatch, Problem, SealedCopy, Upload, videos, writing};
@@ -199,6 +199,7 @@ fn sighting_of(
         frames: frames
             .map(|frame| SeenFrame {
                 frame: frame.index,
+                variant: frame.variant.as_str().to_owned(),
                 pdq: frame.pdq.hash.0,
                 quality: u32::from(frame.pdq.quality),
                 timestamp_ms: timestamp_ms(seen, frame.index),
@@ -208,7 +209,7 @@ fn sighting_of(
     }
 }
 
-/// The pictures to look up: each frame as it is, and turned and mirrored if that is asked for.
+/// The pictures to look up: each frame in all its variants, and turned and mirrored if that is asked for.
 fn pictures(seen: &Option<Media>, turned: bool) -> (Vec<PdqHash>, Vec<Query>) {
     let frames = seen.iter().flat_map(Media::frames);
     let ways = if turned { Transform::ALL.len() } else { 1 };
@@ -225,6 +226,7 @@ fn pictures(seen: &Option<Media>, turned: bool) -> (Vec<PdqHash>, Vec<Query>) {
                         *hash,
                         Query {
                             frame: Some(frame.index),
+                            variant: Some(frame.variant.as_str().to_owned()),
                             quality: Some(quality),
                             timestamp_ms: timestamp_ms(seen, frame.index),
                             transform,
@@ -261,6 +263,8 @@ pub(super) async fn look_up(
 
 /// What the rules are told of the media.
 pub(super) fn media_facts(sighting: &Sighting) -> MediaFacts {
+    let is_as_stored = |frame: &&SeenFrame| frame.variant == Variant::AsStored.as_str();
+    let n_frames = sighting.frames.iter().filter(is_as_stored).count();
     let best = sighting.frames.iter().map(|frame| frame.quality).max();
     MediaFacts {
         format: sighting.format.clone(),
@@ -268,7 +272,7 @@ pub(super) fn media_facts(sighting: &Sighting) -> MediaFacts {
         height: sighting.height,
         size_bytes: sighting.size_bytes,
         sha256: crate::hex::encode(&sighting.sha256),
-        frames: u32::try_from(sighting.frames.len()).unwrap_or(u32::MAX),
+        frames: u32::try_from(n_frames).unwrap_or(u32::MAX),
         quality: best.map(percent),
     }
 }

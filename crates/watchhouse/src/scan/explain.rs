@@ -20,10 +20,12 @@ pub const MATCHES_A_BANK: usize = 16;
 pub const DIGESTS: usize = 3;
 
 /// One picture, address or term that was looked up.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Query {
     /// None for what was written.
     pub frame: Option<u32>,
+    /// Of the frame, by its name. None for what was written.
+    pub variant: Option<String>,
     /// 0 to 100. None for what was written.
     pub quality: Option<u32>,
     /// When the frame of a video is shown.
@@ -65,7 +67,7 @@ pub(super) async fn explain(
         };
         *n_matches += 1;
         let shares = video.and_then(|video| videos::shares(&bank, &hash.hash, video));
-        let query = query.checked_sub(DIGESTS).map(|index| queries[index]);
+        let query = query.checked_sub(DIGESTS).map(|index| &queries[index]);
         matches.push(NewMatch {
             id: tx.make(),
             bank,
@@ -74,6 +76,7 @@ pub(super) async fn explain(
             threshold: hit.threshold,
             transform: query.map_or(Transform::Original, |query| query.transform),
             frame: query.and_then(|query| query.frame),
+            variant: query.and_then(|query| query.variant.clone()),
             quality: query.and_then(|query| query.quality),
             place: query.and_then(|query| query.place),
             timestamp_ms: query.and_then(|query| query.timestamp_ms),

@@ -43,6 +43,7 @@ pub async fn record_past(app: &App, id: &SightingId, found: Vec<Found>) -> anyho
     let known = tx.matches_of_sighting(id).await?;
     let frames = sighting.frames.iter().map(|frame| Query {
         frame: Some(frame.frame),
+        variant: Some(frame.variant.clone()),
         quality: Some(frame.quality),
         timestamp_ms: frame.timestamp_ms,
         transform: Transform::Original,

@@ -56,6 +56,7 @@ pub async fn record(
             threshold: matching.threshold,
             transform: matching.transform.as_str().to_owned(),
             frame: matching.frame,
+            variant: matching.variant.clone(),
             quality: matching.quality,
             timestamp_ms: matching.timestamp_ms,
             shares: matching.shares,

@@ -95,6 +95,7 @@ fn search(index: &Index, text: &str, links: &[String]) -> Written {
         };
         let query = Query {
             frame: None,
+            variant: None,
             quality: None,
             timestamp_ms: None,
             transform: Transform::Original,

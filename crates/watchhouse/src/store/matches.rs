@@ -24,6 +24,8 @@ pub struct Match {
     pub transform: String,
     /// Which picture of an animation; None for a digest of the whole file.
     pub frame: Option<u32>,
+    /// Which variant of that picture, by its name.
+    pub variant: Option<String>,
     /// PDQ's quality of that picture, 0 to 100.
     pub quality: Option<u32>,
     /// Where in what was written. None for media, and for what was found in the past.
@@ -114,6 +116,7 @@ impl ExplainedMatch {
                 threshold: row.small("threshold")?,
                 transform: row.text("transform")?,
                 frame: row.optional_small("frame")?,
+                variant: row.optional_text("variant")?,
                 quality: row.optional_small("quality")?,
                 timestamp_ms: row.optional_count("timestamp_ms")?,
                 shares: row.optional_json("shares")?,
@@ -129,21 +132,21 @@ impl ExplainedMatch {
 
 const INSERT: &str = "
     INSERT INTO matches (id, sighting_id, item_id, case_id, hash_number, distance, threshold,
-                         transform, frame, quality, timestamp_ms, shares, rule, rule_version, found_at,
-                         place, place_start, place_end)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+                         transform, frame, variant, quality, timestamp_ms, shares, rule, rule_version,
+                         found_at, place, place_start, place_end)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 const OF_ITEM: &str = "
     SELECT m.id, m.sighting_id, m.item_id, m.case_id, m.distance, m.threshold, m.transform, m.frame,
-           m.quality, m.timestamp_ms, m.shares, m.rule, m.rule_version, m.found_at, m.place, m.place_start,
-           m.place_end, h.number, h.bank_id, h.kind, COALESCE(h.content, h.value) AS value, h.source,
-           h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
+           m.variant, m.quality, m.timestamp_ms, m.shares, m.rule, m.rule_version, m.found_at, m.place,
+           m.place_start, m.place_end, h.number, h.bank_id, h.kind, COALESCE(h.content, h.value) AS value,
+           h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
       FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
      WHERE m.item_id = $1 ORDER BY m.id DESC LIMIT 200";
 const OF_CASE: &str = "
     SELECT m.id, m.sighting_id, m.item_id, m.case_id, m.distance, m.threshold, m.transform, m.frame,
-           m.quality, m.timestamp_ms, m.shares, m.rule, m.rule_version, m.found_at, m.place, m.place_start,
-           m.place_end, h.number, h.bank_id, h.kind, COALESCE(h.content, h.value) AS value, h.source,
-           h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
+           m.variant, m.quality, m.timestamp_ms, m.shares, m.rule, m.rule_version, m.found_at, m.place,
+           m.place_start, m.place_end, h.number, h.bank_id, h.kind, COALESCE(h.content, h.value) AS value,
+           h.source, h.external_id, h.category, h.added_at, h.removed_at, b.name AS bank_name
       FROM matches m JOIN hashes h ON h.number = m.hash_number JOIN banks b ON b.id = h.bank_id
      WHERE m.case_id = $1 ORDER BY m.id DESC LIMIT 200";
 const OF_SIGHTING: &str = "
@@ -166,6 +169,7 @@ impl Tx {
             found.threshold,
             &found.transform,
             found.frame,
+            found.variant.as_ref(),
             found.quality,
             found.timestamp_ms,
             shares,

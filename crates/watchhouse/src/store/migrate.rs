@@ -24,6 +24,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0005_videos",
         include_str!("../../migrations/0005_videos.sql"),
     ),
+    (
+        "0006_variants",
+        include_str!("../../migrations/0006_variants.sql"),
+    ),
 ];
 
 const CREATE: &str = "

@@ -41,6 +41,8 @@ pub struct Sighting {
 #[derive(Clone, Debug)]
 pub struct SeenFrame {
     pub frame: u32,
+    /// The variant of it that was hashed, by its name.
+    pub variant: String,
     pub pdq: [u8; 32],
     /// 0 to 100.
     pub quality: u32,
@@ -99,8 +101,8 @@ const INSERT: &str = "
                            has_media, url_keys)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)";
 const INSERT_FRAME: &str = "
-    INSERT INTO sighting_frames (sighting_id, frame, pdq, quality, timestamp_ms)
-    VALUES ($1, $2, $3, $4, $5)";
+    INSERT INTO sighting_frames (sighting_id, frame, variant, pdq, quality, timestamp_ms)
+    VALUES ($1, $2, $3, $4, $5, $6)";
 const BY_ID: &str = "
     SELECT id, scanned_at, item_external_id, item_kind, account_external_id, surface, verdict,
            problem, sha256, sha1, md5, size_bytes, format, width, height, has_media, url_keys
@@ -108,13 +110,13 @@ const BY_ID: &str = "
 // Changes nothing, and on PostgreSQL keeps others who say the same waiting until the commit.
 const LOCK: &str = "UPDATE sightings SET verdict = verdict WHERE id = $1";
 const FRAMES: &str = "
-    SELECT frame, pdq, quality, timestamp_ms FROM sighting_frames
-     WHERE sighting_id = $1 ORDER BY frame, pdq";
+    SELECT frame, variant, pdq, quality, timestamp_ms FROM sighting_frames
+     WHERE sighting_id = $1 ORDER BY frame, variant, pdq";
 const DIGESTS_AFTER: &str =
     "SELECT id, sha256, sha1, md5, url_keys FROM sightings WHERE id > $1 ORDER BY id LIMIT $2";
 const FRAMES_BETWEEN: &str = "
-    SELECT sighting_id, frame, pdq, quality, timestamp_ms FROM sighting_frames
-     WHERE sighting_id > $1 AND sighting_id <= $2 ORDER BY sighting_id, frame, pdq";
+    SELECT sighting_id, frame, variant, pdq, quality, timestamp_ms FROM sighting_frames
+     WHERE sighting_id > $1 AND sighting_id <= $2 ORDER BY sighting_id, frame, variant, pdq";
 
 /// The digests of one sighting and what its web addresses are found by, for a search of the past.
 #[derive(Clone, Debug)]
@@ -152,6 +154,7 @@ impl Tx {
             let args = args![
                 &sighting.id,
                 frame.frame,
+                &frame.variant,
                 frame.pdq.as_slice(),
                 frame.quality,
                 frame.timestamp_ms
@@ -213,6 +216,7 @@ fn read_url_keys(row: &Row) -> Result<Vec<UrlKey>> {
 fn read_frame(row: &Row) -> Result<SeenFrame> {
     Ok(SeenFrame {
         frame: row.small("frame")?,
+        variant: row.text("variant")?,
         pdq: row.array("pdq")?,
         quality: row.small("quality")?,
         timestamp_ms: row.optional_count("timestamp_ms")?,

@@ -43,7 +43,7 @@ async fn what_cannot_be_checked_is_held_with_its_reason() {
             make::hollow_png(100, 100),
             &["malformed", "truncated"],
         ),
-        ("frame bomb", make::long_gif(2_000), &["too_many_frames"]),
+        ("frame bomb", make::long_gif(5_000), &["too_many_frames"]),
         ("over the frames", make::long_gif(65), &["too_many_frames"]),
         (
             "over the pixels",

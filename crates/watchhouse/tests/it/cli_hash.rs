@@ -32,7 +32,7 @@ async fn a_picture_has_its_digests_and_its_pdq() {
     let quality = line["frames"][0]["quality"].as_u64().unwrap();
     assert_eq!(
         line["frames"],
-        json!([{ "index": 0, "pdq": pdq, "quality": quality }])
+        json!([{ "index": 0, "variant": "as_stored", "pdq": pdq, "quality": quality }])
     );
     let (md5, sha1) = (
         line["md5"].as_str().unwrap(),
@@ -45,6 +45,24 @@ async fn a_picture_has_its_digests_and_its_pdq() {
              quality {quality}\n  jpeg 320x240\n"
         )
     );
+}
+
+#[tokio::test]
+async fn a_framed_picture_has_a_second_hash_that_says_what_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("framed.jpg");
+    fs::write(&path, make::altered(1, Alteration::Framed)).unwrap();
+
+    let shown = run(&["hash", path.to_str().unwrap()]).await.expect(0);
+
+    let hashes: Vec<&str> = shown
+        .out
+        .lines()
+        .filter(|line| line.contains(" pdq "))
+        .collect();
+    assert_eq!(hashes.len(), 2, "{}", shown.out);
+    assert!(!hashes[0].contains("border"));
+    assert!(hashes[1].ends_with("  without its border"));
 }
 
 #[tokio::test]

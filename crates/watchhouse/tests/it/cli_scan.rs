@@ -95,6 +95,7 @@ async fn altered_copies_are_found_wherever_they_lie() {
     desk.put("half.jpg", make::altered(1, Alteration::Half));
     desk.put("mirrored.jpg", make::altered(1, Alteration::Mirrored));
     desk.put("turned.jpg", make::altered(1, Alteration::Turned));
+    desk.put("framed.jpg", make::altered(1, Alteration::Framed));
     desk.put("other.jpg", make::picture(2));
     desk.put("another.gif", make::altered(3, Alteration::AsGif));
     fs::create_dir(desk.path("files/empty")).unwrap();
@@ -104,6 +105,7 @@ async fn altered_copies_are_found_wherever_they_lie() {
     let expected = [
         ("files/a.jpg", "original"),
         ("files/deep/er/still/b.png", "original"),
+        ("files/framed.jpg", "original"),
         ("files/half.jpg", "original"),
         ("files/mirrored.jpg", "flip_y"),
         ("files/turned.jpg", "rotate_90"),
@@ -120,6 +122,13 @@ async fn altered_copies_are_found_wherever_they_lie() {
         assert_eq!(matches.len(), 1, "{line}");
         assert_eq!(matches[0]["transform"], found.1, "{line}");
         assert!(matches[0]["distance"].as_u64().unwrap() <= 31);
+        let is_framed = line["path"] == "files/framed.jpg";
+        let variant = if is_framed {
+            "without_border"
+        } else {
+            "as_stored"
+        };
+        assert_eq!(matches[0]["variant"], variant, "{line}");
     }
     let quality = lines[0]["matches"][0]["quality"].clone();
     assert_eq!(
@@ -129,13 +138,13 @@ async fn altered_copies_are_found_wherever_they_lie() {
             "path": "files/a.jpg",
             "matches": [{
                 "kind": "pdq", "distance": 0, "threshold": 31, "transform": "original", "frame": 0,
-                "quality": quality, "bank": "bank.txt", "line": 1, "source": null, "id": null,
+                "variant": "as_stored", "quality": quality, "bank": "bank.txt", "line": 1, "source": null, "id": null,
                 "category": null,
             }],
         })
     );
-    assert_eq!(summary["files"], 8);
-    assert_eq!(summary["matched"], 6);
+    assert_eq!(summary["files"], 9);
+    assert_eq!(summary["matched"], 7);
     assert_eq!(summary["unchecked"], 0);
     assert_eq!(summary["hashes"], 1);
     let sizes = walkdir::WalkDir::new(desk.path("files"))
@@ -161,6 +170,7 @@ async fn the_text_says_what_matched_and_why() {
     desk.put("a.jpg", &media);
     desk.put("b.jpg", make::picture(2));
     desk.put("c.txt", "words");
+    desk.put("d.jpg", make::altered(1, Alteration::Framed));
 
     let scanned = desk.scan(&["--bank", "bank.csv", "files"]).await.expect(2);
 
@@ -178,17 +188,19 @@ async fn the_text_says_what_matched_and_why() {
         "{}",
         lines[3]
     );
+    assert_eq!(lines[4], "MATCH      files/d.jpg");
+    assert!(lines[5].contains(" of at most 31, without its border, quality "));
     assert!(
-        lines[4].starts_with("3 files against 2 hashes in "),
+        lines[6].starts_with("4 files against 2 hashes in "),
         "{}",
-        lines[4]
+        lines[6]
     );
     assert!(
-        lines[4].ends_with(": 1 matched, 1 could not be checked"),
+        lines[6].ends_with(": 2 matched, 1 could not be checked"),
         "{}",
-        lines[4]
+        lines[6]
     );
-    assert_eq!(lines.len(), 5);
+    assert_eq!(lines.len(), 7);
     assert_eq!(scanned.err, "", "no bar where nobody looks on");
 }
 

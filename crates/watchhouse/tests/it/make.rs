@@ -1,5 +1,7 @@
 //! Things to test with: pictures that our own code draws, and files made of them.
 
+use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 
 use watchhouse_demo::alterations::{Alteration, jpeg, png};
@@ -33,6 +35,15 @@ pub fn altered(seed: u64, alteration: Alteration) -> Vec<u8> {
 pub fn as_png(seed: u64) -> Vec<u8> {
     png(&pictures::draw(seed, SIZE)).bytes
 }
+
+/// A file of the matching engine's tests, of a format that nothing here can write. All show one scene.
+pub fn stored(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../watchhouse-match/tests/pictures");
+    fs::read(folder.join(name)).expect("a file of the tests")
+}
+
+/// One scene in each format that nothing here can write.
+pub const STORED: [&str; 4] = ["plain.tiff", "lossy.jxl", "plain.avif", "plain.heic"];
 
 /// A picture's PDQ hash, as hex.
 pub fn pdq(media: &[u8]) -> String {

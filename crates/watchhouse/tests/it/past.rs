@@ -11,6 +11,7 @@ use watchhouse::store::hashes::NewHash;
 use watchhouse::store::items::{NewItem, Surface};
 use watchhouse::store::ledger::Actor;
 use watchhouse::store::sightings::{SeenFrame, Sighting};
+use watchhouse_demo::alterations::Alteration;
 use watchhouse_match::{Digests, Hash, HashKind, PdqHash};
 
 use crate::app::{PROGRAM, TestApp};
@@ -69,6 +70,24 @@ async fn a_picture_that_is_listed_later_is_found() {
         .expect(200);
     assert_eq!(entries["data"].as_array().unwrap().len(), 1);
     assert_eq!(entries["data"][0]["actor"], "system");
+}
+
+#[tokio::test]
+async fn a_picture_that_was_seen_in_a_frame_is_found_by_what_is_in_it() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let framed = make::altered(1, Alteration::Framed);
+    let scan = admin.scan("post-1", framed).await.expect(200);
+    assert_eq!(scan["verdict"], "allow");
+    let bank = admin.bank("list").await;
+
+    admin.add_pdq(&bank, &make::pdq(&make::picture(1))).await;
+    app.settle().await;
+
+    let item = item(&admin, "post-1").await;
+    assert_eq!(item["matches"].as_array().unwrap().len(), 1);
+    assert_eq!(item["matches"][0]["frame"], 0);
+    assert_eq!(item["matches"][0]["variant"], "without_border");
 }
 
 #[tokio::test]
@@ -531,6 +550,7 @@ fn sighting(
         height: Some(240),
         frames: vec![SeenFrame {
             frame: 0,
+            variant: "as_stored".to_owned(),
             pdq: picture.0,
             quality: 100,
             timestamp_ms: None,

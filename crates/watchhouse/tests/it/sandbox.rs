@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 use watchhouse::sandbox::{Media, Refusal, Sandbox, SandboxSettings};
 use watchhouse_match::{Limits, inspect};
 
+use crate::make;
 use input::{Chance, FORMATS, encoded, hostile, picture};
 use program::Program;
 
@@ -33,6 +34,13 @@ async fn children_answer_what_the_decoder_answers() {
         let answer = sandbox.inspect(picture).await;
         assert_eq!(answer, Ok(Media::Picture(direct)), "{format:?}");
     }
+    // These have decoders of their own, none of which may need more than the cage allows.
+    let names = ["animated.jxl", "tiled.avif", "animated.avif"];
+    for name in make::STORED.into_iter().chain(names) {
+        let picture = Bytes::from(make::stored(name));
+        let direct = inspect(&picture, &Limits::default()).expect("a picture");
+        assert_eq!(sandbox.inspect(picture).await, Ok(direct), "{name}");
+    }
     for bytes in [&b""[..], b"plain text", &picture(1)[..500]] {
         let direct = inspect(bytes, &Limits::default()).expect_err("no picture");
         let refusal = sandbox
@@ -44,6 +52,23 @@ async fn children_answer_what_the_decoder_answers() {
             (direct.code(), direct.to_string())
         );
     }
+}
+
+#[tokio::test]
+async fn a_decoder_that_ends_its_process_costs_one_input() {
+    let whole = make::stored("plain.avif");
+    let mut fatal = whole.clone();
+    let coded = fatal.len() - 600;
+    fatal[coded..].fill(0x55);
+    let sandbox = Sandbox::new(settings()).expect("a sandbox");
+
+    let refusal = sandbox
+        .inspect(fatal.into())
+        .await
+        .expect_err("it is broken");
+
+    assert_eq!(refusal.code, Refusal::DIED);
+    assert!(sandbox.inspect(whole.into()).await.is_ok());
 }
 
 #[tokio::test]

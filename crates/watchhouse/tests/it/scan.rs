@@ -43,6 +43,7 @@ async fn what_nobody_listed_leaves_a_sighting_alone() {
             "height": 240,
             "frames": [{
                 "index": 0,
+                "variant": "as_stored",
                 "pdq": make::pdq(&media),
                 "quality": inspection.frames[0].pdq.quality,
             }],
@@ -185,6 +186,7 @@ async fn a_match_explains_itself() {
         "threshold": 30,
         "transform": "original",
         "frame": 0,
+        "variant": "as_stored",
         "quality": quality,
         "place": null,
         "hash": {
@@ -259,23 +261,63 @@ async fn altered_copies_are_found_and_say_how_far_and_how_turned() {
         assert_eq!(transform, expected, "{alteration}");
     }
     // PDQ sees the whole picture: what cuts off or adds much makes another one, and of so small a
-    // picture a little is much.
+    // picture a little is much. A plain frame is seen for what it is.
     assert_eq!(
         unlike,
         [
             Alteration::Cropped,
             Alteration::CroppedHard,
-            Alteration::Captioned,
-            Alteration::Framed
+            Alteration::Captioned
         ]
     );
 }
 
-/// How far a media's picture is from a hash, turned so that it is nearest.
+#[tokio::test]
+async fn a_framed_copy_meets_the_picture_without_its_border() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let bank = admin.bank("list").await;
+    admin.add_pdq(&bank, &make::pdq(&make::picture(1))).await;
+
+    let framed = make::altered(1, Alteration::Framed);
+    let scan = admin.scan("post-1", framed).await.expect(200);
+
+    let found = &scan["matches"][0];
+    assert_eq!(found["variant"], "without_border");
+    assert_eq!(found["transform"], "original");
+    let frames = scan["media"]["frames"].as_array().unwrap();
+    let variants: Vec<_> = frames.iter().map(|frame| &frame["variant"]).collect();
+    assert_eq!(variants, ["as_stored", "without_border"]);
+    let case = scan["case"].as_str().unwrap();
+    let case = admin.get(&format!("/api/v1/cases/{case}")).await;
+    assert_eq!(case.expect(200)["matches"], scan["matches"]);
+}
+
+#[tokio::test]
+async fn a_scene_is_met_in_whatever_format_it_comes() {
+    let app = TestApp::new().await;
+    let admin = app.admin();
+    let bank = admin.bank("list").await;
+    admin
+        .add_pdq(&bank, &make::pdq(&make::stored("plain.tiff")))
+        .await;
+
+    for name in make::STORED {
+        let scan = admin.scan(name, make::stored(name)).await.expect(200);
+
+        assert_eq!(scan["verdict"], "block", "{name}");
+        let (_, format) = name.split_once('.').unwrap();
+        assert_eq!(scan["media"]["format"], format);
+        assert_eq!(scan["matches"][0]["variant"], "as_stored", "{name}");
+    }
+}
+
+/// How far a media's picture is from a hash, in the variant and turned so that it is nearest.
 fn nearest(media: &[u8], hash: &PdqHash) -> (u32, Transform) {
     let inspection = inspect(media, &Limits::default()).unwrap();
-    let turned = inspection.frames[0].dihedrals.iter().zip(Transform::ALL);
-    turned
+    let frames = inspection.frames.iter();
+    frames
+        .flat_map(|frame| frame.dihedrals.iter().zip(Transform::ALL))
         .map(|(turned, transform)| (turned.distance(hash), transform))
         .min()
         .unwrap()

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use watchhouse_match::vpdq::compare;
 use watchhouse_match::{
     BankId, EntryId, Frame, Hash, HashKind, Hit, Index, PdqHash, Refused, Share, Shares, Transform,
-    VideoHash,
+    Variant, VideoHash,
 };
 
 use crate::cli::files::Looked;
@@ -43,10 +43,10 @@ pub(super) struct Match<'a> {
     pub(super) bank: &'a Path,
     pub(super) entry: &'a Entry,
     pub(super) transform: Transform,
-    pub(super) frame: Option<u32>,
+    /// None for a digest of the whole file, and for a video as a whole.
+    pub(super) frame: Option<&'a Frame>,
     /// When the frame of a video is shown.
     pub(super) timestamp_ms: Option<u64>,
-    pub(super) quality: Option<u8>,
     /// Of a video.
     pub(super) shares: Option<Shares>,
 }
@@ -87,7 +87,7 @@ impl Lists {
     }
 
     /// Every listed hash that the file meets, closest first; of several hits of one entry the closest.
-    pub(super) fn meet(&self, looked: &Looked, turned: bool) -> Vec<Match<'_>> {
+    pub(super) fn meet<'a>(&'a self, looked: &'a Looked, turned: bool) -> Vec<Match<'a>> {
         let mut matches = Vec::new();
         let mut hits = Vec::new();
         for digest in looked.digests.iter().flat_map(|digests| digests.hashes()) {
@@ -118,10 +118,9 @@ impl Lists {
             let pictures: &[PdqHash] = &frame.dihedrals[..ways];
             let mut hits = Vec::new();
             self.index.lookup_many(pictures, &mut hits);
-            let seen = Some(frame);
             matches.extend(
                 hits.into_iter()
-                    .map(|(way, hit)| self.explain(hit, Transform::ALL[way], seen)),
+                    .map(|(way, hit)| self.explain(hit, Transform::ALL[way], Some(frame))),
             );
         }
         matches.sort_by_key(|matching| (matching.hit.entry, matching.hit.distance));
@@ -130,21 +129,25 @@ impl Lists {
         if let Ok(media) = &looked.inspection {
             for matching in &mut matches {
                 let frame = matching.frame;
-                matching.timestamp_ms = frame.and_then(|frame| media.timestamp_ms(frame));
+                matching.timestamp_ms = frame.and_then(|frame| media.timestamp_ms(frame.index));
             }
         }
         matches
     }
 
-    fn explain(&self, hit: Hit, transform: Transform, seen: Option<&Frame>) -> Match<'_> {
+    fn explain<'a>(
+        &'a self,
+        hit: Hit,
+        transform: Transform,
+        frame: Option<&'a Frame>,
+    ) -> Match<'a> {
         Match {
             hit,
             bank: &self.banks[hit.bank.0 as usize],
             entry: &self.entries[(hit.entry.0 >> 3) as usize],
             transform,
-            frame: seen.map(|frame| frame.index),
+            frame,
             timestamp_ms: None,
-            quality: seen.map(|frame| frame.pdq.quality),
             shares: None,
         }
     }
@@ -158,7 +161,6 @@ pub(super) fn match_text(matching: &Match<'_>) -> String {
         transform,
         frame,
         timestamp_ms,
-        quality,
         shares,
     } = matching;
     let mut text = match (shares, frame) {
@@ -174,14 +176,17 @@ pub(super) fn match_text(matching: &Match<'_>) -> String {
     if *transform != Transform::Original {
         text.push_str(&format!(", turned ({})", transform.as_str()));
     }
-    if let Some(frame) = frame.filter(|frame| *frame > 0 || timestamp_ms.is_some()) {
-        text.push_str(&format!(", frame {frame}"));
-    }
-    if let Some(timestamp_ms) = timestamp_ms {
-        text.push_str(&format!(" at {:.3} s", *timestamp_ms as f64 / 1_000.0));
-    }
-    if let Some(quality) = quality {
-        text.push_str(&format!(", quality {quality}"));
+    if let Some(frame) = frame {
+        if frame.variant != Variant::AsStored {
+            text.push_str(&format!(", {}", frame.variant));
+        }
+        if frame.index > 0 || timestamp_ms.is_some() {
+            text.push_str(&format!(", frame {}", frame.index));
+        }
+        if let Some(timestamp_ms) = timestamp_ms {
+            text.push_str(&format!(" at {:.3} s", *timestamp_ms as f64 / 1_000.0));
+        }
+        text.push_str(&format!(", quality {}", frame.pdq.quality));
     }
     text.push_str(&format!(", bank {} line {}", bank.display(), entry.line));
     for (name, value) in [
@@ -204,7 +209,6 @@ pub(super) fn match_json(matching: &Match<'_>) -> Value {
         transform,
         frame,
         timestamp_ms,
-        quality,
         shares,
     } = matching;
     let mut line = json!({
@@ -212,8 +216,9 @@ pub(super) fn match_json(matching: &Match<'_>) -> Value {
         "distance": hit.distance,
         "threshold": hit.threshold,
         "transform": transform.as_str(),
-        "frame": frame,
-        "quality": quality,
+        "frame": frame.map(|frame| frame.index),
+        "variant": frame.map(|frame| frame.variant.as_str()),
+        "quality": frame.map(|frame| frame.pdq.quality),
         "bank": bank.to_string_lossy(),
         "line": entry.line,
         "source": entry.source,

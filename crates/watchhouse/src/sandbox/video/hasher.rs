@@ -8,7 +8,9 @@ use std::io::{self, BufRead, Read as _};
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
-use watchhouse_match::{DecodeErrorKind, Family, Frame, Limits, Picture, Sampling, Spectrum};
+use watchhouse_match::{
+    DecodeErrorKind, Family, Frame, Limits, Picture, Sampling, Spectrum, Variant,
+};
 
 use super::super::child;
 use super::super::protocol::{self, Kind};
@@ -178,6 +180,7 @@ fn hash_frames(
         };
         let spectrum = Spectrum::of(&Picture::rgb(width, height, &pixels), Family::Full);
         let frame = Frame {
+            variant: Variant::AsStored,
             index,
             pdq: spectrum.pdq(),
             dihedrals: spectrum.dihedrals(),

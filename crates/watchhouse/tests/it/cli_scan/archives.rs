@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use watchhouse_demo::alterations::Alteration;
 
 use super::{Desk, listing, paths};
 use crate::make;
@@ -74,6 +75,34 @@ async fn what_is_in_archives_is_scanned_like_files() {
     assert_eq!(summary["files"], 8);
     assert_eq!(summary["members"], 15);
     assert_eq!(summary["matched"], 8);
+}
+
+#[tokio::test]
+async fn members_are_met_in_every_format_and_variant() {
+    let desk = Desk::new();
+    let scene = make::pdq(&make::stored("plain.tiff"));
+    desk.write("bank.txt", format!("{}pdq {scene}\n", listing(1)));
+    let framed = make::altered(1, Alteration::Framed);
+    let scenes = make::STORED.map(make::stored);
+    let scenes = make::STORED
+        .into_iter()
+        .zip(scenes.iter().map(Vec::as_slice));
+    let files: Vec<(&str, &[u8])> = scenes.chain([("z-framed.jpg", &framed[..])]).collect();
+    desk.put("a.zip", pack::zip(&files));
+
+    let (lines, _) = desk.scan_json(&SCAN, 1).await;
+
+    let mut expected: Vec<_> = files
+        .iter()
+        .map(|(name, _)| format!("files/a.zip!/{name}"))
+        .collect();
+    expected.sort();
+    assert_eq!(paths(&lines, "match"), expected);
+    let of_framed = lines.last().unwrap();
+    assert_eq!(
+        of_framed["matches"][0]["variant"], "without_border",
+        "{of_framed}"
+    );
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
+use watchhouse_demo::alterations::Alteration;
 
 use super::resume::n_finished;
 use super::{Desk, listing, paths};
@@ -94,6 +95,7 @@ async fn objects_below_a_prefix_are_scanned_like_files() {
     let known = make::picture(1);
     bucket.put("2019/a.jpg", &known);
     bucket.put("2019/deep/er/ünï 1.png", make::as_png(1));
+    bucket.put("2019/framed.jpg", make::altered(1, Alteration::Framed));
     bucket.put("2019/other.jpg", make::picture(2));
     bucket.put("2019/words.txt", "words");
     bucket.put("2019/z.zip", pack::zip(&[("known.jpg", &known)]));
@@ -106,13 +108,14 @@ async fn objects_below_a_prefix_are_scanned_like_files() {
     let found = [
         "s3://photos/2019/a.jpg",
         "s3://photos/2019/deep/er/ünï 1.png",
+        "s3://photos/2019/framed.jpg",
         "s3://photos/2019/z.zip!/known.jpg",
     ];
     assert_eq!(paths(&lines, "match"), found);
     assert_eq!(paths(&lines, "unchecked"), ["s3://photos/2019/words.txt"]);
-    assert_eq!(summary["files"], 5);
+    assert_eq!(summary["files"], 6);
     assert_eq!(summary["members"], 1);
-    assert_eq!(paths(&all, "match").len(), 4);
+    assert_eq!(paths(&all, "match").len(), 5);
     assert_eq!(paths(&one, "match"), ["s3://photos/2020/a.jpg"]);
 }
 
