@@ -1,4 +1,5 @@
 //! The first inputs of the fuzz targets: made here, and kept in `fuzz/seeds` for the fuzzer to read.
+//! Pictures that nothing here can write are those of the matching engine's tests.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +15,7 @@ use watchhouse::ledger::note::Signer;
 use watchhouse::rules::DEFAULT_PACK;
 use watchhouse_match::HashKind;
 
-use crate::pack;
+use crate::{make, pack};
 
 /// By path below `fuzz/seeds`: the target, and a name.
 type Seeds = BTreeMap<PathBuf, Vec<u8>>;
@@ -90,8 +91,35 @@ fn seeds() -> Seeds {
         ("decode_gif/animated", animated()),
         ("decode_webp/colour", encoded(&colour(), ImageFormat::WebP)),
         ("decode_bmp/colour", encoded(&colour(), ImageFormat::Bmp)),
+        ("decode_tiff/colour", encoded(&colour(), ImageFormat::Tiff)),
+        (
+            "decode_tiff/grey-16-bit",
+            encoded(
+                &DynamicImage::ImageLuma16(grey().to_luma16()),
+                ImageFormat::Tiff,
+            ),
+        ),
     ] {
         add(path, bytes);
+    }
+    for (target, names) in [
+        (
+            "decode_avif",
+            &["plain", "alpha", "tiled", "turned", "animated"][..],
+        ),
+        ("decode_heic", &["plain", "alpha", "444"]),
+        (
+            "decode_jxl",
+            &["lossy", "lossless", "alpha", "container", "animated"],
+        ),
+    ] {
+        let ending = target.trim_start_matches("decode_");
+        for name in names {
+            add(
+                &format!("{target}/{name}"),
+                make::stored(&format!("{name}.{ending}")),
+            );
+        }
     }
     for kind in HashKind::all() {
         add(&format!("hash/{kind}"), kind.example().into());
