@@ -22,7 +22,7 @@ async fn a_listed_frame_of_a_video_is_found_and_kept_as_seen() {
     let frames = |index: u64, timestamp_ms: u64, seed: u64| {
         let pdq = frame_of(seed).pdq;
         json!({ "index": index, "pdq": pdq.hash.to_string(), "quality": pdq.quality,
-            "timestamp_ms": timestamp_ms })
+            "timestamp_ms": timestamp_ms, "variant": "as_stored" })
     };
     assert_eq!(
         scan["media"]["frames"],
