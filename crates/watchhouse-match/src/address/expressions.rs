@@ -62,7 +62,11 @@ impl Expression {
         if address.path.matches('/').count() > DEEPEST_FOLDER + 1 {
             return Err(format!("a folder deeper than {DEEPEST_FOLDER}"));
         }
-        Ok(Expression::Folder(address))
+        let folder = Expression::Folder(address);
+        if begins_with_scheme(&folder.text()) {
+            return Err("a host that is named like a scheme, with a port".to_owned());
+        }
+        Ok(folder)
     }
 
     /// True if it would match all of a top-level domain.

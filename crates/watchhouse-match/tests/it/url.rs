@@ -82,6 +82,11 @@ fn what_is_no_address_says_why() {
         refusal("mailto:someone@example.org"),
         "\"mailto:someone@example.org\" is not a URL: a host has no @; a page begins with https://"
     );
+    // Written without its dots it would read as an address of the host 4.
+    assert_eq!(
+        refusal("https..:4"),
+        "\"https..:4\" is not a URL: a host that is named like a scheme, with a port"
+    );
     assert!(refusal("a.b.c.d.e.f.g.h.example").ends_with("a host of more than 8 labels"));
     assert!(refusal("example.org/1/2/3/4/5/6/7/8/9/").ends_with("a folder deeper than 8"));
     let long = format!("https://example.org/{}", "x".repeat(2_048));
