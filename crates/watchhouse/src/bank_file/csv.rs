@@ -51,7 +51,7 @@ impl Table {
         }
         let read = self.row.read(lines, buffer);
         if self.columns.is_empty() {
-            let columns = read.and_then(|()| columns_of(self.row.text(line)?, &self.row, line));
+            let columns = read.and_then(|()| columns_of(&self.row.texts(line)?, line));
             self.columns = columns.map_err(|error| match error {
                 ReadError::Line(error) => ReadError::Header(error),
                 error => error,
@@ -74,8 +74,8 @@ impl Table {
     }
 
     fn record(&self, line: u64) -> Result<Record, ReadError> {
-        let text = self.row.text(line)?;
-        let (n_fields, n_columns) = (self.row.fields.len(), self.columns.len());
+        let fields = self.row.texts(line)?;
+        let (n_fields, n_columns) = (fields.len(), self.columns.len());
         if n_fields != n_columns {
             let plural = if n_fields == 1 { "" } else { "s" };
             let message =
@@ -89,8 +89,7 @@ impl Table {
             external_id: None,
             line,
         };
-        for (column, range) in self.columns.iter().zip(&self.row.fields) {
-            let field = &text[range.clone()];
+        for (column, field) in self.columns.iter().zip(fields) {
             if field.is_empty() {
                 continue;
             }
@@ -108,10 +107,10 @@ impl Table {
     }
 }
 
-fn columns_of(text: &str, row: &Row, line: u64) -> Result<Vec<Column>, ReadError> {
+fn columns_of(names: &[&str], line: u64) -> Result<Vec<Column>, ReadError> {
     let mut columns = Vec::new();
-    for range in &row.fields {
-        let name = text[range.clone()].trim_ascii();
+    for name in names {
+        let name = name.trim_ascii();
         let Some(column) = Column::named(&name.to_ascii_lowercase()) else {
             let is_hash = name.len() >= 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
             let columns = NAMES.join(", ");
@@ -255,7 +254,11 @@ impl Row {
         };
     }
 
-    fn text(&self, line: u64) -> Result<&str, ReadError> {
-        text(&self.bytes, line)
+    /// The text of each field by itself: a comma may stand in the middle of a letter's bytes.
+    fn texts(&self, line: u64) -> Result<Vec<&str>, ReadError> {
+        let fields = self.fields.iter();
+        fields
+            .map(|field| text(&self.bytes[field.clone()], line))
+            .collect()
     }
 }

@@ -374,6 +374,26 @@ fn what_is_not_utf_8_is_said() {
         3: md5:6a18 "b" "-" "-"
     "#]],
     );
+    // Half a letter before a comma and the rest behind it.
+    check(
+        Format::Csv,
+        b"md5,\xc3,\xa9",
+        expect![[r#"
+            fatal: line 1: not UTF-8; save the file as UTF-8
+        "#]],
+    );
+    let halves = [
+        &b"md5,category,source\n"[..],
+        MD5.as_bytes(),
+        b",\xc3,\xa9\n",
+    ];
+    check(
+        Format::Csv,
+        halves.concat(),
+        expect![[r#"
+            bad: line 2: not UTF-8; save the file as UTF-8
+        "#]],
+    );
     check(
         Format::JsonLines,
         line("{\"id\":\"", "\"}"),
