@@ -3,6 +3,7 @@
 mod cage;
 mod input;
 mod lie;
+mod memory;
 mod program;
 
 use std::collections::BTreeSet;

@@ -1,6 +1,7 @@
 //! Good pictures and hostile bytes.
 
 use std::io::Cursor;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use image::{ImageFormat, Rgb, RgbImage};
@@ -32,10 +33,13 @@ pub(super) fn encoded(n: u32, format: ImageFormat) -> Bytes {
     bytes.into_inner().into()
 }
 
+/// Some pictures in each format. Drawing them takes longer than altering them.
+static DRAWN: LazyLock<[[Bytes; 8]; FORMATS.len()]> =
+    LazyLock::new(|| FORMATS.map(|format| std::array::from_fn(|n| encoded(n as u32, format))));
+
 /// Noise, or a picture that was cut, changed or mixed with another.
 pub(super) fn hostile(n: usize, chance: &mut Chance) -> Bytes {
-    let format = FORMATS[n % FORMATS.len()];
-    let mut bytes = encoded(n as u32 % 7, format).to_vec();
+    let mut bytes = DRAWN[n % FORMATS.len()][n % 7].to_vec();
     match n / FORMATS.len() % 4 {
         0 => bytes.truncate(chance.below(bytes.len())),
         1 => {
@@ -45,7 +49,7 @@ pub(super) fn hostile(n: usize, chance: &mut Chance) -> Bytes {
             }
         }
         2 => {
-            let other = encoded(9, FORMATS[chance.below(FORMATS.len())]);
+            let other = &DRAWN[chance.below(FORMATS.len())][7];
             let at = chance.below(bytes.len().min(other.len()));
             bytes.splice(at.., other[at..].iter().copied());
         }
