@@ -33,4 +33,5 @@ pub mod scan;
 pub mod secrets;
 pub mod statements;
 pub mod store;
+pub mod surface;
 pub mod vault;

@@ -15,11 +15,12 @@ use crate::id::{FormId, KeyId, Name as _, ReportId};
 use crate::jobs::escalate_case::EscalateCase;
 use crate::outbox::{self, Event, subject_json};
 use crate::store::cases::{Joined, Subject};
-use crate::store::items::{NewItem, Surface};
+use crate::store::items::NewItem;
 use crate::store::ledger::Actor;
 use crate::store::organisations::Organisation;
 use crate::store::reports::{Report, Reporter, Source};
 use crate::store::{Result, Tx};
+use crate::surface::Surface;
 
 /// A report as it comes in. Everything in it was checked for its form.
 pub struct NewReport {

@@ -16,7 +16,7 @@ use crate::id::{AccountId, CaseId, ItemId, Name as _};
 use crate::store;
 use crate::store::Page;
 use crate::store::cases::CaseFilter;
-use crate::store::items::Surface;
+use crate::surface::Surface;
 
 /// One piece of content that matched, or could not be checked.
 #[derive(Serialize, ToSchema)]

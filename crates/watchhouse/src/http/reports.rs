@@ -20,9 +20,10 @@ use crate::receipts::Receipts;
 use crate::reports::{self, About};
 use crate::store::Tx;
 use crate::store::decisions::Outcome;
-use crate::store::items::{NewItem, Surface};
+use crate::store::items::NewItem;
 use crate::store::organisations::OrganisationKind;
 use crate::store::reports::{ReportFilter, ReportState, Reporter, Source, StandingReport};
+use crate::surface::Surface;
 
 const LONGEST_EXPLANATION: usize = 10_000;
 const LONGEST_ADDRESS: usize = 2_000;

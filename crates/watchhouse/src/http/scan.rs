@@ -30,8 +30,9 @@ use crate::metrics::{CodeLabels, VerdictLabels};
 use crate::rules::Verdict;
 use crate::scan::{self, Checked, Recorded, Upload};
 use crate::store::cases::CaseReason;
-use crate::store::items::{NewItem, Surface};
+use crate::store::items::NewItem;
 use crate::store::{self, Tx};
+use crate::surface::Surface;
 
 const LONGEST_ID: usize = 512;
 const LONGEST_TEXT: usize = 100_000;

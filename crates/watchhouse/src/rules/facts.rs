@@ -99,7 +99,7 @@ pub struct HashFacts {
     pub age_days: u64,
 }
 
-pub use crate::store::items::Surface;
+pub use crate::surface::Surface;
 
 /// The answer to a scan. In order: what comes later is stricter.
 #[derive(

@@ -8,8 +8,9 @@ use super::Problem;
 use super::explain::Query;
 use crate::app::App;
 use crate::matcher::{Closest, Found};
-use crate::store::items::{NewItem, Surface};
+use crate::store::items::NewItem;
 use crate::store::matches::Place;
+use crate::surface::Surface;
 
 /// Of a text with more addresses the rest is not looked up, and it is held.
 const MOST_URLS: usize = 1_000;

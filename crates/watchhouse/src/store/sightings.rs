@@ -5,8 +5,9 @@ use watchhouse_match::{Digests, UrlKey};
 use crate::clock::Timestamp;
 use crate::id::SightingId;
 use crate::store::db::args;
-use crate::store::items::{NewItem, Surface};
+use crate::store::items::NewItem;
 use crate::store::{Result, Row, Tx};
+use crate::surface::Surface;
 
 #[derive(Clone, Debug)]
 pub struct Sighting {

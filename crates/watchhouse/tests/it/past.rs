@@ -8,9 +8,10 @@ use watchhouse::id::{BankId, Name as _, SightingId};
 use watchhouse::jobs::search_sightings::{Hashes, SearchSightings};
 use watchhouse::scan::{self, Upload};
 use watchhouse::store::hashes::NewHash;
-use watchhouse::store::items::{NewItem, Surface};
+use watchhouse::store::items::NewItem;
 use watchhouse::store::ledger::Actor;
 use watchhouse::store::sightings::{SeenFrame, Sighting};
+use watchhouse::surface::Surface;
 use watchhouse_demo::alterations::Alteration;
 use watchhouse_match::{Digests, Hash, HashKind, PdqHash};
 

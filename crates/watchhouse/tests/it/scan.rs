@@ -9,8 +9,9 @@ use tokio::net::TcpStream;
 use watchhouse::hex;
 use watchhouse::id::{Name as _, SightingId};
 use watchhouse::scan::{self, Upload};
-use watchhouse::store::items::{NewItem, Surface};
+use watchhouse::store::items::NewItem;
 use watchhouse::store::ledger::Actor;
+use watchhouse::surface::Surface;
 use watchhouse_demo::alterations::Alteration;
 use watchhouse_match::{Digests, Limits, PdqHash, Transform, inspect};
 
