@@ -50,14 +50,15 @@ lint: ## Clippy and rustdoc, warnings as errors
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --quiet
 
-# The programs lie beside the tests, where some of those look for them.
+# The programs lie beside the tests, where some of those look for them. What is built here of the fuzzer's
+# targets could not be run: `make fuzz` builds them in its own way.
 .PHONY: build
 build:
-	cargo build --workspace --bins --locked
+	cargo build --workspace --exclude watchhouse-fuzz --bins --locked
 
 .PHONY: test-sqlite
 test-sqlite: build ## All tests, on SQLite
-	cargo test --workspace --locked
+	cargo test --workspace --exclude watchhouse-fuzz --locked
 
 .PHONY: test-postgres
 test-postgres: build ## The server's tests and the tour, on a private PostgreSQL

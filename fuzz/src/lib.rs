@@ -1,9 +1,31 @@
-//! What fuzz targets share.
+//! What fuzz targets share, and the server's parsers without the server.
+//!
+//! The files of pure modules are compiled here again: with all of the server each target would take
+//! three hundred crates more, slow to build and slow to fuzz.
 
 use std::panic;
 use std::sync::Once;
 
 use watchhouse_match::{Format, Limits, Variant, inspect};
+
+#[path = "../../crates/watchhouse/src"]
+mod server {
+    pub mod archive;
+    pub mod bank_file;
+    pub mod ledger {
+        pub mod bundle;
+        pub mod checkpoint;
+        pub mod merkle;
+        pub mod note;
+        pub mod path;
+        pub mod proof;
+        pub mod tile;
+    }
+    pub mod rules;
+    pub mod surface;
+}
+
+pub use server::{archive, bank_file, ledger, rules, surface};
 
 /// Limits that keep one input to milliseconds.
 pub const LIMITS: Limits = Limits {

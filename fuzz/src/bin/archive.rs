@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use watchhouse::archive::{ArchiveLimits, Form, MAX_NAME_BYTES, Part, read};
+use watchhouse_fuzz::archive::{ArchiveLimits, Form, MAX_NAME_BYTES, Part, read};
 
 const LIMITS: ArchiveLimits = ArchiveLimits {
     members: 32,

@@ -1,12 +1,19 @@
-//! Bank files in each of their forms: every record holds hashes, and lines only grow.
+//! Bank files in each of their forms: every record holds hashes, lines only grow, and it does not matter
+//! in what pieces a file comes.
 
 #![no_main]
 
+use std::io::{BufReader, Cursor};
+
 use libfuzzer_sys::fuzz_target;
-use watchhouse::bank_file::{Format, ReadError, Reader};
+use watchhouse_fuzz::bank_file::{Format, ReadError, Reader};
 
 fuzz_target!(|bytes: &[u8]| {
     for format in Format::ALL {
+        let whole = Reader::new(format, bytes).map(|record| format!("{record:?}"));
+        let pieces = BufReader::with_capacity(3, Cursor::new(bytes));
+        let pieces = Reader::new(format, pieces).map(|record| format!("{record:?}"));
+        assert!(whole.eq(pieces));
         let mut last_line = 0;
         let mut has_ended = false;
         for record in Reader::new(format, bytes) {

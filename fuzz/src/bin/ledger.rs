@@ -1,12 +1,13 @@
-//! What a ledger serves: notes, checkpoints, keys, paths and bundles. What is read prints the same.
+//! What a ledger serves: notes, checkpoints, keys, paths, bundles and proofs. What is read prints the same.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use watchhouse::ledger::bundle::Bundle;
-use watchhouse::ledger::checkpoint::{Checkpoint, parse_node_hash, print_node_hash};
-use watchhouse::ledger::note::{Note, Verifier};
-use watchhouse::ledger::path::Resource;
+use watchhouse_fuzz::ledger::bundle::Bundle;
+use watchhouse_fuzz::ledger::checkpoint::{Checkpoint, parse_node_hash, print_node_hash};
+use watchhouse_fuzz::ledger::note::{Note, Verifier};
+use watchhouse_fuzz::ledger::path::Resource;
+use watchhouse_fuzz::ledger::proof::Proof;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(note) = Note::parse(bytes) {
@@ -30,6 +31,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     if let Some(resource) = Resource::parse(text) {
         assert_eq!(resource.path(), text);
+    }
+    if let Ok(proof) = text.parse::<Proof>() {
+        assert_eq!(proof.to_string(), text);
     }
     let _ = Verifier::parse(text);
 });

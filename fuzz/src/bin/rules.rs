@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use watchhouse::rules::Pack;
+use watchhouse_fuzz::rules::Pack;
 
 fuzz_target!(|text: &str| {
     match Pack::parse("pack.toml", text) {

@@ -1,6 +1,8 @@
 //! The first inputs of the fuzz targets: made here, and kept in `fuzz/seeds` for the fuzzer to read.
 //! Pictures that nothing here can write are those of the matching engine's tests.
 
+mod jpeg;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Cursor;
@@ -12,8 +14,12 @@ use walkdir::WalkDir;
 use watchhouse::ledger::checkpoint::Checkpoint;
 use watchhouse::ledger::merkle::TreeHead;
 use watchhouse::ledger::note::Signer;
+use watchhouse::ledger::proof::Proof;
 use watchhouse::rules::DEFAULT_PACK;
-use watchhouse_match::HashKind;
+use watchhouse_match::screen::MARGIN_BITS;
+use watchhouse_match::{
+    BankId, BankSettings, EntryId, Hash, HashKind, Index, Limits, inspect, screen,
+};
 
 use crate::{make, pack};
 
@@ -50,6 +56,21 @@ fn the_seeds_are_those_that_are_made_here() {
             kept.keys().any(|path| path.starts_with(name)),
             "{name:?} has no seeds"
         );
+    }
+}
+
+#[test]
+fn pictures_for_the_sieve_are_sifted_and_sound() {
+    let limits = Limits::default();
+    for picture in [
+        jpeg::baseline(256),
+        jpeg::baseline(904),
+        jpeg::progressive(1_504),
+    ] {
+        let screened = screen(&picture, &limits).unwrap().unwrap();
+        let exact = inspect(&picture, &limits).unwrap().frames[0].pdq.hash;
+        let distance = screened.near[0].distance(&exact);
+        assert!(distance <= MARGIN_BITS, "{distance} bits");
     }
 }
 
@@ -123,8 +144,41 @@ fn seeds() -> Seeds {
     }
     for kind in HashKind::all() {
         add(&format!("hash/{kind}"), kind.example().into());
+        let hash = Hash::parse(kind, kind.example()).unwrap();
+        add(&format!("hash/{kind}-bytes"), hash.as_bytes().to_vec());
     }
-    let (md5, pdq) = (HashKind::Md5.example(), HashKind::Pdq.example());
+    add("screen/small", jpeg::baseline(256));
+    add("screen/large", jpeg::baseline(904));
+    add("screen/very-large", jpeg::progressive(1_504));
+    add("snapshot/empty", saved(&Index::new()));
+    add("snapshot/each-kind", saved(&listed()));
+    let pdq = HashKind::Pdq.example();
+    add(
+        "vpdq/lines",
+        format!("0,100,{pdq},0.000\n30,49,{pdq},1.001\n").into(),
+    );
+    add(
+        "vpdq/json",
+        format!("[\"{pdq},100,0.0\", \"{pdq},50,1.23e+02\"]").into(),
+    );
+    add("text/as-written", "bad word\nA Bad\u{a0} WORD!".into());
+    add("text/disguised", "modern\n\u{43c}0d3rn, rnodern".into());
+    add("url/page", b"HTTP://a.example:80/%7e/./b?c#d".to_vec());
+    add("url/folder", b"a.example:81/b/".to_vec());
+    add(
+        "url/text",
+        "see www.a.example, http://0x7f.1\\ or https://\u{fc}.example".into(),
+    );
+    add(
+        "container/mp4",
+        b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x08mdat".to_vec(),
+    );
+    add(
+        "container/webm",
+        b"\x1a\x45\xdf\xa3\x87\x42\x82\x84webm\x18\x53\x80\x67\x81\0".to_vec(),
+    );
+    add("container/avi", b"RIFF\x04\0\0\0AVI ".to_vec());
+    let md5 = HashKind::Md5.example();
     add(
         "bank_file/plain",
         format!("# ours\n\npdq {pdq}\nmd5 {md5}\n").into(),
@@ -147,10 +201,15 @@ fn seeds() -> Seeds {
     );
     let signer = Signer::from_seed("log.example.org", &[1; 32]).unwrap();
     add("ledger/checkpoint", checkpoint.to_string().into());
-    add(
-        "ledger/note",
-        checkpoint.sign(&signer).unwrap().to_string().into(),
-    );
+    let note = checkpoint.sign(&signer).unwrap().to_string();
+    add("ledger/note", note.clone().into());
+    let proof = Proof {
+        extra: Some(b"salt".to_vec()),
+        index: 3,
+        hashes: vec![[6; 32], [7; 32]],
+        checkpoint: note,
+    };
+    add("ledger/proof", proof.to_string().into());
     add("ledger/key", signer.verifier().to_string().into());
     add("ledger/path", b"tile/entries/x001/234.p/17".to_vec());
     add("ledger/bundle", b"\0\x03one\0\x03two".to_vec());
@@ -165,6 +224,35 @@ fn seeds() -> Seeds {
     add("archive/zip", pack::zip(files));
     add("archive/zip-stored", pack::zip_stored(files));
     seeds
+}
+
+/// An index with a hash of each kind, and one that was removed.
+fn listed() -> Index {
+    let mut index = Index::new();
+    for (bank, threshold) in [(1, 31), (2, 0)] {
+        let settings = BankSettings {
+            threshold,
+            ..BankSettings::default()
+        };
+        index.set_bank(BankId(bank), settings).unwrap();
+    }
+    for (entry, kind) in (2..).map(EntryId).zip(HashKind::all()) {
+        let hash = Hash::parse(kind, kind.example()).unwrap();
+        index.insert(entry, BankId(1), &hash).unwrap();
+    }
+    let pdq = Hash::parse(HashKind::Pdq, HashKind::Pdq.example()).unwrap();
+    index.insert(EntryId(20), BankId(2), &pdq).unwrap();
+    index.insert(EntryId(1), BankId(2), &pdq).unwrap();
+    index.remove(EntryId(20));
+    index
+}
+
+/// Without the checksum, which the target adds.
+fn saved(index: &Index) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    index.snapshot().save(&mut bytes).unwrap();
+    bytes.truncate(bytes.len() - 4);
+    bytes
 }
 
 fn colour() -> DynamicImage {
