@@ -26,6 +26,7 @@ use crate::rules::Pack;
 use crate::sandbox::video::VideoSettings;
 use crate::sandbox::{Sandbox, SandboxSettings};
 use crate::secrets::Secrets;
+use crate::sign_in::{Passwords, SignInLimits};
 use crate::store::Store;
 use crate::store::ledger::Actor;
 use crate::store::sighting_queue::SightingQueue;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub rate_limits: RateLimits,
     pub form_limits: FormLimits,
     pub last_uses: LastUses,
+    pub passwords: Passwords,
+    pub sign_in_limits: SignInLimits,
     /// Turns for scans: bounds what waits.
     pub scan_turns: Arc<Semaphore>,
     /// Turns for long lists of hashes that are looked up: one for each core.
@@ -136,6 +139,8 @@ impl App {
         let outbound = Outbound::new(&config)?;
         let tasks = TaskTracker::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let passwords = Passwords::new(ids.clone(), cores)?;
+        let sign_in_limits = SignInLimits::new(config.sign_in.tries_per_hour, clock.clone());
         Ok(App(Arc::new(Parts {
             scan_turns: Arc::new(Semaphore::new(config.scan.max_waiting)),
             lookup_turns: Arc::new(Semaphore::new(cores)),
@@ -158,6 +163,8 @@ impl App {
             rate_limits: RateLimits::default(),
             form_limits: FormLimits::new(config.report_form.per_hour),
             last_uses: LastUses::default(),
+            passwords,
+            sign_in_limits,
             jobs_wake: Notify::new(),
             tasks,
             stop: CancellationToken::new(),

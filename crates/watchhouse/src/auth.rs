@@ -1,7 +1,7 @@
-//! Who calls, and what they may do.
+//! Who calls, and what they may do: a key by its own scopes, a person by those of their roles.
 //!
 //! A key is `whk_<id>.<secret>`: the id finds the row, and the secret's SHA-256 is compared in
-//! constant time. Only the digest is kept.
+//! constant time. Only the digest is kept. A person's session is `whs_<id>.<secret>`, kept alike.
 
 mod known_keys;
 
@@ -19,22 +19,29 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::clock::{Timestamp, earlier};
-use crate::id::{Ids, KeyId, Name as _, OrganisationId};
+use crate::id::{CallerId, Ids, KeyId, Name as _, OrganisationId, PersonId, SessionId};
 use crate::store::keys::{ApiKey, USES_KEPT_EVERY};
 use crate::store::ledger::Actor;
+use crate::store::people::Person;
+use crate::store::reach::Reach;
+use crate::store::roles::Grant;
 
 pub use known_keys::KnownKeys;
 
 const PREFIX: &str = "whk_";
+const SESSION_PREFIX: &str = "whs_";
 
 /// What a key allows. The names are part of the API.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
 )]
 pub enum Scope {
-    /// Everything.
+    /// Everything but `child-safety`, which it may give.
     #[serde(rename = "admin")]
     Admin,
+    /// Have to do with cases of child safety, as the other scopes say. No other scope holds it.
+    #[serde(rename = "child-safety")]
+    ChildSafety,
     #[serde(rename = "scan")]
     Scan,
     /// Ask which lists a hash is on. Not in `scan`, which tells nothing of hashes without their media.
@@ -78,13 +85,19 @@ pub enum Scope {
     OrganisationsRead,
     #[serde(rename = "organisations:write")]
     OrganisationsWrite,
+    /// People, their roles, and what those are made of.
+    #[serde(rename = "people:read")]
+    PeopleRead,
+    #[serde(rename = "people:write")]
+    PeopleWrite,
     #[serde(rename = "keys:write")]
     KeysWrite,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 20] = [
+    pub const ALL: [Scope; 23] = [
         Scope::Admin,
+        Scope::ChildSafety,
         Scope::Scan,
         Scope::Lookup,
         Scope::BanksRead,
@@ -103,12 +116,15 @@ impl Scope {
         Scope::ReportsWrite,
         Scope::OrganisationsRead,
         Scope::OrganisationsWrite,
+        Scope::PeopleRead,
+        Scope::PeopleWrite,
         Scope::KeysWrite,
     ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::Admin => "admin",
+            Scope::ChildSafety => "child-safety",
             Scope::Scan => "scan",
             Scope::Lookup => "lookup",
             Scope::BanksRead => "banks:read",
@@ -127,6 +143,8 @@ impl Scope {
             Scope::ReportsWrite => "reports:write",
             Scope::OrganisationsRead => "organisations:read",
             Scope::OrganisationsWrite => "organisations:write",
+            Scope::PeopleRead => "people:read",
+            Scope::PeopleWrite => "people:write",
             Scope::KeysWrite => "keys:write",
         }
     }
@@ -136,15 +154,27 @@ impl Scope {
     }
 }
 
-/// The key behind a call.
+/// Whoever is behind a call: a key or a person.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    pub key_id: KeyId,
+    pub id: CallerId,
     pub name: String,
+    /// When the key ends.
     pub expires_at: Option<Timestamp>,
     /// Whose key it is, if it is an organisation's that reports.
     pub organisation: Option<OrganisationId>,
+    /// By which the person calls; None for a key.
+    pub session: Option<SignedIn>,
     scopes: Vec<Scope>,
+    /// Scopes that hold in some queues or of some categories alone.
+    limited_scopes: Vec<Scope>,
+}
+
+/// A person's session.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    pub id: SessionId,
+    pub person: PersonId,
 }
 
 impl Caller {
@@ -156,50 +186,112 @@ impl Caller {
             .filter_map(|name| Scope::parse(name))
             .collect();
         Caller {
-            key_id: key.id.clone(),
+            id: CallerId::from(&key.id),
             name: key.name.clone(),
             expires_at: key.expires_at,
             organisation: key.organisation_id.clone(),
+            session: None,
             scopes,
+            limited_scopes: Vec::new(),
         }
     }
 
-    pub fn may(&self, scope: Scope) -> bool {
-        self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin)
+    pub fn from_person(person: &Person, session: SessionId, grants: &[Grant]) -> Caller {
+        let scopes_that = |is_limited| {
+            let of_kind = grants.iter().filter(|one| one.is_limited == is_limited);
+            of_kind.filter_map(|one| Scope::parse(&one.scope)).collect()
+        };
+        Caller {
+            id: CallerId::from(&person.id),
+            name: person.name.clone(),
+            expires_at: None,
+            organisation: None,
+            session: Some(SignedIn {
+                id: session,
+                person: person.id.clone(),
+            }),
+            scopes: scopes_that(false),
+            limited_scopes: scopes_that(true),
+        }
     }
 
-    /// The first scope of `key` that this caller has not.
-    pub fn lacks<'a>(&self, key: &'a ApiKey) -> Option<&'a str> {
-        let mut scopes = key.scopes.iter().map(String::as_str);
-        // Nobody but an administrator has a scope that this version does not know.
-        scopes.find(|name| !self.may(Scope::parse(name).unwrap_or(Scope::Admin)))
+    /// Whether the caller may make calls that need this scope. Which cases those may be about is for
+    /// `reach` to say.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.has(scope) || self.limited_scopes.contains(&scope)
+    }
+
+    /// Which cases the caller may have to do with, by this scope.
+    pub fn reach(&self, scope: Scope) -> Reach {
+        match &self.session {
+            Some(session) => Reach::of_person(session.person.clone(), scope.as_str()),
+            None => Reach::of_key(self.has(Scope::ChildSafety)),
+        }
+    }
+
+    /// The first of these scopes that the caller may not give to others, not having it everywhere.
+    pub fn lacks<'a>(&self, scopes: &'a [String]) -> Option<&'a str> {
+        let mut names = scopes.iter().map(String::as_str);
+        names.find(|name| {
+            // Nobody but an administrator has a scope that this version does not know.
+            let scope = Scope::parse(name).unwrap_or(Scope::Admin);
+            !self.has(scope) && !self.has(Scope::Admin)
+        })
+    }
+
+    /// Every scope, whether it holds everywhere or not.
+    pub fn scopes(&self) -> Vec<&'static str> {
+        let all = Scope::ALL.into_iter();
+        all.filter(|scope| self.may(*scope))
+            .map(Scope::as_str)
+            .collect()
     }
 
     pub fn actor(&self) -> Actor {
-        Actor::Key(self.key_id.clone())
+        Actor::Caller(self.id.clone())
     }
+
+    fn has(&self, scope: Scope) -> bool {
+        let is_administrators = scope != Scope::ChildSafety && self.scopes.contains(&Scope::Admin);
+        is_administrators || self.scopes.contains(&scope)
+    }
+}
+
+/// A new secret for the session `id`: the text for the cookie, and the digest to keep.
+pub fn make_session_secret(ids: &Ids, id: &SessionId) -> (String, [u8; 32]) {
+    make_secret_of(ids, SESSION_PREFIX, id.as_str())
+}
+
+/// The id and the secret's digest in the text of a session's cookie. None if it is none.
+pub fn parse_session_secret(text: &str) -> Option<(SessionId, [u8; 32])> {
+    let (id, digest) = parse_secret_of(SESSION_PREFIX, text)?;
+    Some((SessionId::from_text(format!("ses_{id}")), digest))
 }
 
 /// A new secret for the key `id`: the text to hand over once, and the digest to keep.
 pub fn make_secret(ids: &Ids, id: &KeyId) -> (String, [u8; 32]) {
-    let secret = BASE64_URL_SAFE_NO_PAD.encode(ids.random_bytes::<32>());
-    let bare_id = id.as_str().trim_start_matches("key_");
-    (
-        format!("{PREFIX}{bare_id}.{secret}"),
-        Sha256::digest(secret.as_bytes()).into(),
-    )
+    make_secret_of(ids, PREFIX, id.as_str())
 }
 
 /// The id and the secret's digest in the text of a key. None if it is no key.
 pub fn parse_secret(text: &str) -> Option<(KeyId, [u8; 32])> {
-    let (id, secret) = text.strip_prefix(PREFIX)?.split_once('.')?;
+    let (id, digest) = parse_secret_of(PREFIX, text)?;
+    Some((KeyId::from_text(format!("key_{id}")), digest))
+}
+
+fn make_secret_of(ids: &Ids, prefix: &str, id: &str) -> (String, [u8; 32]) {
+    let secret = BASE64_URL_SAFE_NO_PAD.encode(ids.random_bytes::<32>());
+    let (_, bare_id) = id.split_once('_').expect("ids have a prefix");
+    (
+        format!("{prefix}{bare_id}.{secret}"),
+        Sha256::digest(secret.as_bytes()).into(),
+    )
+}
+
+fn parse_secret_of<'a>(prefix: &str, text: &'a str) -> Option<(&'a str, [u8; 32])> {
+    let (id, secret) = text.strip_prefix(prefix)?.split_once('.')?;
     let is_id = id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    is_id.then(|| {
-        (
-            KeyId::from_text(format!("key_{id}")),
-            Sha256::digest(secret.as_bytes()).into(),
-        )
-    })
+    is_id.then(|| (id, Sha256::digest(secret.as_bytes()).into()))
 }
 
 pub fn secrets_match(one: &[u8; 32], other: &[u8; 32]) -> bool {
@@ -228,30 +320,30 @@ impl LastUses {
     }
 }
 
-/// How fast each key may call. Kept in memory: a restart forgives.
+/// How fast each caller may call. Kept in memory: a restart forgives.
 #[derive(Default)]
 pub struct RateLimits {
-    limiters: RwLock<HashMap<KeyId, Limiter>>,
+    limiters: RwLock<HashMap<CallerId, Limiter>>,
 }
 
-/// What a key has left, under the quota that it had when it last called.
+/// What a caller has left, under the quota that it had when it last called.
 type Limiter = (Quota, Arc<DefaultDirectRateLimiter>);
 
 impl RateLimits {
-    /// Takes one call from what the key has left, or says how long to wait.
-    pub fn take(&self, key: &KeyId, per_second: u32, burst: u32) -> Result<(), Duration> {
+    /// Takes one call from what the caller has left, or says how long to wait.
+    pub fn take(&self, caller: &CallerId, per_second: u32, burst: u32) -> Result<(), Duration> {
         let per_second = NonZeroU32::new(per_second).unwrap_or(NonZeroU32::MIN);
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(per_second).allow_burst(burst);
-        let limiter = self.limiter(key, quota);
+        let limiter = self.limiter(caller, quota);
         limiter
             .check()
             .map_err(|later| later.wait_time_from(DefaultClock::default().now()))
     }
 
-    fn limiter(&self, key: &KeyId, quota: Quota) -> Arc<DefaultDirectRateLimiter> {
+    fn limiter(&self, caller: &CallerId, quota: Quota) -> Arc<DefaultDirectRateLimiter> {
         let known = self.limiters.read().expect("no holder of this lock panics");
-        if let Some((of, limiter)) = known.get(key)
+        if let Some((of, limiter)) = known.get(caller)
             && *of == quota
         {
             return Arc::clone(limiter);
@@ -262,7 +354,7 @@ impl RateLimits {
             .limiters
             .write()
             .expect("no holder of this lock panics");
-        limiters.insert(key.clone(), (quota, Arc::clone(&limiter)));
+        limiters.insert(caller.clone(), (quota, Arc::clone(&limiter)));
         limiter
     }
 }

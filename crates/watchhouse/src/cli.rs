@@ -13,6 +13,7 @@ pub mod files;
 pub mod hash;
 pub mod ledger;
 pub mod openapi;
+pub mod person;
 pub mod rules;
 pub mod scan;
 pub mod serve;
@@ -42,6 +43,8 @@ enum Command {
     Hash(hash::Hash),
     /// Make a new administrator's key, if the first is lost
     AdminKey(admin_key::AdminKey),
+    /// Take on staff, invite and disable them
+    Person(person::Person),
     /// Check and show settings
     #[command(subcommand)]
     Config(config::Config),
@@ -75,6 +78,7 @@ pub fn run() -> ExitCode {
         Command::Scan(command) => command.run(),
         Command::Hash(command) => command.run(),
         Command::AdminKey(command) => command.run(),
+        Command::Person(command) => command.run(),
         Command::Config(command) => command.run(),
         Command::Rules(command) => command.run(),
         Command::Ledger(command) => command.run(),

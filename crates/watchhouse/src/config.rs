@@ -4,6 +4,7 @@
 
 mod decisions;
 mod reports;
+mod sign_in;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use url::Url;
 
 pub use decisions::{Appeals, Decisions, Step, Strikes};
 pub use reports::{Lane, ReportForm, Reports};
+pub use sign_in::SignIn;
 
 use crate::jobs::search_sightings::AFTERTHOUGHT;
 use crate::store::Store;
@@ -34,6 +36,7 @@ pub struct Config {
     pub server: Server,
     pub log: Log,
     pub keys: Keys,
+    pub sign_in: SignIn,
     pub scan: Scan,
     pub sandbox: Sandbox,
     pub video: Video,
@@ -60,6 +63,7 @@ pub struct Server {
     pub max_body_bytes: usize,
     pub request_timeout_seconds: u64,
     pub stop_grace_seconds: u64,
+    pub client_address_header: String,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -298,6 +302,7 @@ impl Config {
             self.appeals.check(),
             self.strikes.check(),
             self.reports.check(),
+            self.sign_in.check(),
         ] {
             checked.map_err(|what| anyhow::anyhow!("the settings are wrong: {what}"))?;
         }
@@ -369,6 +374,11 @@ impl Config {
         } else {
             self.database.clone()
         }
+    }
+
+    /// Whether others reach this server over TLS, by a proxy in front of it.
+    pub fn has_tls(&self) -> bool {
+        self.server.public_url.starts_with("https:")
     }
 
     /// The database's address as it may be shown: without a password.

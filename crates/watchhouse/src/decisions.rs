@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::clock::{Timestamp, later};
-use crate::id::{AccountId, ActionId, DecisionId, ItemId, KeyId, Name as _, StatementId};
+use crate::id::{AccountId, ActionId, CallerId, DecisionId, ItemId, Name as _, StatementId};
 use crate::jobs::answer_reports::AnswerReports;
 use crate::jobs::end_action::EndAction;
 use crate::jobs::take_effect::TakeEffect;
@@ -42,7 +42,7 @@ pub struct NewDecision {
 
 /// Who decides.
 pub struct Decider {
-    pub id: KeyId,
+    pub id: CallerId,
     pub name: String,
 }
 
@@ -147,7 +147,7 @@ pub async fn take_effect(tx: &mut Tx, app: &App, id: &DecisionId) -> Result<()> 
     if tx.decide_reports(&case.id, id).await? > 0 {
         AnswerReports::enqueue(tx, id).await?;
     }
-    let actor = Actor::Key(decision.decided_by.clone());
+    let actor = Actor::Caller(decision.decided_by.clone());
     let mut requested = Vec::new();
     for planned in decision.planned.clone() {
         requested.push(request(tx, &actor, &decision, planned).await?);
@@ -259,7 +259,7 @@ pub async fn take_back(
     if !tx.reverse_decision(&original.id, &by.id).await? {
         return Ok(None);
     }
-    let actor = Actor::Key(by.decided_by.clone());
+    let actor = Actor::Caller(by.decided_by.clone());
     let mut requested = Vec::new();
     for action in tx.actions_of_decision(&original.id).await? {
         let Some(lifting) = lifting(&action) else {
@@ -363,7 +363,7 @@ async fn give_strike(tx: &mut Tx, decision: &Decision, case: &Case) -> Result<()
         "weight": strike.weight,
         "expires_at": strike.expires_at.map(|at| at.to_string()),
     });
-    let actor = Actor::Key(decision.decided_by.clone());
+    let actor = Actor::Caller(decision.decided_by.clone());
     tx.record(&actor, "strike.given", details).await?;
     Ok(())
 }
@@ -473,7 +473,7 @@ async fn shown(tx: &mut Tx, items: Vec<&ItemId>, account: &AccountId) -> Result<
 }
 
 /// Writes down a step of a decision.
-pub async fn record(tx: &mut Tx, by: &KeyId, kind: &str, decision: &Decision) -> Result<()> {
+pub async fn record(tx: &mut Tx, by: &CallerId, kind: &str, decision: &Decision) -> Result<()> {
     let n_reports = tx.report_count(&decision.case_id).await?;
     let details = json!({
         "decision": decision.id.as_str(),
@@ -487,7 +487,7 @@ pub async fn record(tx: &mut Tx, by: &KeyId, kind: &str, decision: &Decision) ->
         "is_automated": decision.is_automated,
         "reports": n_reports,
     });
-    tx.record(&Actor::Key(by.clone()), kind, details).await?;
+    tx.record(&Actor::Caller(by.clone()), kind, details).await?;
     Ok(())
 }
 

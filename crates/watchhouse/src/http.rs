@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod actions;
 pub mod appeals;
 pub mod banks;
+pub mod callers;
 pub mod cases;
 pub mod decisions;
 pub mod deliveries;
@@ -17,19 +18,25 @@ pub mod found_match;
 pub mod frame;
 pub mod health;
 pub mod import;
+pub mod invitations;
 pub mod items;
 pub mod keys;
 pub mod ledger;
 pub mod lookup;
+mod network;
 pub mod observe;
 pub mod openapi;
 pub mod organisations;
 pub mod page;
+pub mod people;
 pub mod policies;
 pub mod receipts;
 pub mod report_form;
 pub mod reports;
+pub mod roles;
 pub mod scan;
+pub mod second_factor;
+pub mod sessions;
 pub mod statements;
 pub mod webhook_endpoints;
 
@@ -123,7 +130,24 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(ledger::prove_entry))
         .routes(routes!(keys::create_key, keys::list_keys))
         .routes(routes!(keys::show_current_key))
-        .routes(routes!(keys::show_key, keys::revoke_key));
+        .routes(routes!(keys::show_key, keys::revoke_key))
+        .routes(routes!(people::create_person, people::list_people))
+        .routes(routes!(people::show_person, people::change_person))
+        .routes(routes!(people::invite_person))
+        .routes(routes!(roles::create_role, roles::list_roles))
+        .routes(routes!(roles::show_role, roles::change_role))
+        .routes(routes!(invitations::accept_invitation))
+        .routes(routes!(
+            sessions::create_session,
+            sessions::show_session,
+            sessions::end_session
+        ))
+        .routes(routes!(sessions::list_own_sessions))
+        .routes(routes!(sessions::end_own_session))
+        .routes(routes!(sessions::change_password))
+        .routes(routes!(second_factor::add_second_factor))
+        .routes(routes!(second_factor::confirm_second_factor))
+        .routes(routes!(second_factor::remove_second_factor));
     OpenApiRouter::with_openapi(openapi::start())
         .nest("/api/v1", api)
         .routes(routes!(health::show_health))

@@ -78,6 +78,8 @@ ids! {
     ActionId = "act";
     AppealId = "apl";
     BankId = "bnk";
+    /// Whoever calls: a key's id or a person's.
+    CallerId = "key";
     CaseId = "cas";
     DecisionId = "dec";
     DeliveryId = "dlv";
@@ -91,15 +93,35 @@ ids! {
     MatchId = "mat";
     MessageId = "msg";
     OrganisationId = "org";
+    PersonId = "per";
     PolicyId = "pol";
     ReportId = "rep";
     RequestId = "req";
+    SessionId = "ses";
     /// One scan, and what it leaves behind.
     SightingId = "scn";
     /// What somebody is told who is acted against.
     StatementId = "stm";
     StrikeId = "str";
     WebhookEndpointId = "whe";
+}
+
+impl From<&KeyId> for CallerId {
+    fn from(id: &KeyId) -> CallerId {
+        CallerId(id.0.clone())
+    }
+}
+
+impl From<&CallerId> for KeyId {
+    fn from(id: &CallerId) -> KeyId {
+        KeyId(id.0.clone())
+    }
+}
+
+impl From<&PersonId> for CallerId {
+    fn from(id: &PersonId) -> CallerId {
+        CallerId(id.0.clone())
+    }
 }
 
 /// Where ids and secrets come from. Cheap to clone; clones share one stream.

@@ -15,6 +15,7 @@ pub mod escalate_case;
 pub mod forget_attempts;
 pub mod forget_blob;
 pub mod forget_checkpoints;
+pub mod forget_sessions;
 pub mod look_again;
 pub mod search_sightings;
 pub mod take_effect;
@@ -46,6 +47,7 @@ use escalate_case::EscalateCase;
 use forget_attempts::ForgetAttempts;
 use forget_blob::ForgetBlob;
 use forget_checkpoints::ForgetCheckpoints;
+use forget_sessions::ForgetSessions;
 use look_again::LookAgain;
 use search_sightings::SearchSightings;
 use take_effect::TakeEffect;
@@ -138,6 +140,7 @@ async fn sweep(app: &App) {
         let mut tx = app.store.begin().await?;
         let now = tx.now;
         enqueue(&mut tx, &ForgetAttempts {}, now).await?;
+        enqueue(&mut tx, &ForgetSessions {}, now).await?;
         enqueue(&mut tx, &ForgetCheckpoints {}, now).await?;
         tx.commit().await
     };
@@ -218,6 +221,7 @@ async fn run(app: &App, job: &QueuedJob) -> Result<Outcome, (anyhow::Error, u32)
         EndAction::NAME => run_as::<EndAction>(app, job).await,
         EscalateCase::NAME => run_as::<EscalateCase>(app, job).await,
         ForgetAttempts::NAME => run_as::<ForgetAttempts>(app, job).await,
+        ForgetSessions::NAME => run_as::<ForgetSessions>(app, job).await,
         ForgetBlob::NAME => run_as::<ForgetBlob>(app, job).await,
         ForgetCheckpoints::NAME => run_as::<ForgetCheckpoints>(app, job).await,
         LookAgain::NAME => run_as::<LookAgain>(app, job).await,

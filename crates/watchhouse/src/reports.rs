@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::clock::later;
 use crate::config::Lane;
-use crate::id::{FormId, KeyId, Name as _, ReportId};
+use crate::id::{CallerId, FormId, Name as _, ReportId};
 use crate::jobs::escalate_case::EscalateCase;
 use crate::outbox::{self, Event, subject_json};
 use crate::store::cases::{Joined, Subject};
@@ -27,7 +27,7 @@ pub struct NewReport {
     pub source: Source,
     pub organisation: Option<Organisation>,
     /// None for the public form.
-    pub key_id: Option<KeyId>,
+    pub caller_id: Option<CallerId>,
     /// The public form that it came by: each becomes one report.
     pub form_id: Option<FormId>,
     pub reporter: Reporter,
@@ -71,7 +71,7 @@ pub async fn receive(tx: &mut Tx, app: &App, new: NewReport) -> Result<Report> {
         .answer_within_minutes
         .map(|minutes| later(tx.now, Duration::from_mins(minutes)));
 
-    let actor = new.key_id.clone().map_or(Actor::Public, Actor::Key);
+    let actor = new.caller_id.clone().map_or(Actor::Public, Actor::Caller);
     let id: ReportId = tx.make();
     let organisation = new.organisation.as_ref().map(|one| one.id.clone());
     // Nothing of who reported, or of what they wrote: an entry outlives what must be forgotten.
@@ -93,7 +93,7 @@ pub async fn receive(tx: &mut Tx, app: &App, new: NewReport) -> Result<Report> {
         source: new.source,
         organisation_id: organisation,
         is_suspended,
-        key_id: new.key_id,
+        caller_id: new.caller_id,
         form_id: new.form_id,
         reporter: new.reporter,
         category: new.category,
@@ -174,6 +174,7 @@ async fn join(tx: &mut Tx, subject: &Subject, new: &NewReport, lane: &Lane) -> R
         });
         tx.record(&Actor::System, "case.opened", details).await?;
     }
+    tx.label_case(&case.id, &new.category).await?;
     Ok(case)
 }
 

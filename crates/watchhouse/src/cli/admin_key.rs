@@ -33,14 +33,8 @@ impl AdminKey {
 }
 
 async fn make(config: Config) -> anyhow::Result<ExitCode> {
-    let is_missing = config.database.is_empty() && !config.data_dir.join("watchhouse.db").exists();
-    anyhow::ensure!(
-        !is_missing,
-        "there is no database in \"{}\"; `watchhouse serve` makes it, and the first key",
-        config.data_dir.display()
-    );
     let ids = Ids::random();
-    let store = Store::open(&config.database_url(), 1, Clock::System, ids.clone()).await?;
+    let store = open_store(&config, &ids).await?;
     let mut tx = store.begin().await?;
     let secret = insert_admin_key(&mut tx, &ids).await?;
     tx.commit().await?;
@@ -48,6 +42,17 @@ async fn make(config: Config) -> anyhow::Result<ExitCode> {
     println!("administrator key: {secret}");
     println!("it is shown this once; revoke the lost one with `DELETE /api/v1/keys/{{id}}`");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The server's database, which may be at work meanwhile.
+pub(super) async fn open_store(config: &Config, ids: &Ids) -> anyhow::Result<Store> {
+    let is_missing = config.database.is_empty() && !config.data_dir.join("watchhouse.db").exists();
+    anyhow::ensure!(
+        !is_missing,
+        "there is no database in \"{}\"; `watchhouse serve` makes it, and the first key",
+        config.data_dir.display()
+    );
+    Store::open(&config.database_url(), 1, Clock::System, ids.clone()).await
 }
 
 /// Makes a key that may do everything, with its entry. Returns its secret.
@@ -58,7 +63,9 @@ pub(super) async fn insert_admin_key(tx: &mut Tx, ids: &Ids) -> store::Result<St
         id,
         name: "administrator".to_owned(),
         secret_digest,
-        scopes: vec![Scope::Admin.as_str().to_owned()],
+        scopes: [Scope::Admin, Scope::ChildSafety]
+            .map(|scope| scope.as_str().to_owned())
+            .to_vec(),
         rate_per_second: None,
         burst: None,
         created_at: tx.now,

@@ -18,7 +18,6 @@ pub struct ReportForm {
     pub enabled: bool,
     pub min_seconds: u64,
     pub per_hour: u32,
-    pub client_address_header: String,
 }
 
 /// What holds for some reports. What is left out fits every report.

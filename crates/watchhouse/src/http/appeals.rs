@@ -282,7 +282,7 @@ pub struct AppealQuery {
     after: Option<String>,
 }
 
-/// List appeals.
+/// List appeals on cases within the caller's reach. A page may be shorter for the others.
 #[utoipa::path(get, path = "/appeals", tag = "appeals", params(AppealQuery),
     responses((status = 200, body = Listed<Appeal>)))]
 pub async fn list_appeals(
@@ -297,10 +297,18 @@ pub async fn list_appeals(
         is_answered: query.answered,
     };
     let mut tx = app.store.read().await?;
-    Ok(Listed::from_page(
-        tx.appeals(&filter, &page).await?,
-        Appeal::from,
-    ))
+    let appeals = tx.appeals(&filter, &page).await?;
+    let reach = caller.reach(Scope::CasesRead);
+    let mut data = Vec::new();
+    for appeal in appeals.rows {
+        if tx.is_within(&reach, &appeal.case_id).await? {
+            data.push(Appeal::from(appeal));
+        }
+    }
+    Ok(Json(Listed {
+        data,
+        next: appeals.next,
+    }))
 }
 
 /// Show an appeal.
@@ -314,7 +322,11 @@ pub async fn show_appeal(
     caller.require(Scope::CasesRead)?;
     let mut tx = app.store.read().await?;
     let appeal = tx.appeal(&id).await?;
-    Ok(Json(appeal.ok_or_else(|| not_found("appeal", &id))?.into()))
+    let appeal = appeal.ok_or_else(|| not_found("appeal", &id))?;
+    caller
+        .require_case(&mut tx, Scope::CasesRead, &appeal.case_id)
+        .await?;
+    Ok(Json(appeal.into()))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -347,9 +359,11 @@ pub async fn change_appeal(
         }
     }
     let mut tx = app.store.begin().await?;
-    if tx.appeal(&id).await?.is_none() {
-        return Err(not_found("appeal", &id));
-    }
+    let appeal = tx.appeal(&id).await?;
+    let appeal = appeal.ok_or_else(|| not_found("appeal", &id))?;
+    caller
+        .require_case(&mut tx, Scope::CasesDecide, &appeal.case_id)
+        .await?;
     tx.note_dispute(&id, &dispute).await?;
     let details = json!({
         "appeal": id.as_str(),

@@ -23,10 +23,10 @@ use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
 use crate::decisions::account_of;
 use crate::hex;
-use crate::id::{CaseId, DecisionId, EvidenceId, KeyId, Name as _};
+use crate::id::{CallerId, CaseId, DecisionId, EvidenceId, Name as _};
 use crate::store;
 use crate::store::Tx;
-use crate::store::cases::{CaseFilter, CaseState, Claimed, Subject};
+use crate::store::cases::{CaseFilter, CaseState, Claimed, NextCase, Subject};
 
 const MOST_EXCEPT: usize = 50;
 
@@ -65,7 +65,7 @@ pub struct SubjectOfCase {
 
 #[derive(Serialize, ToSchema)]
 pub struct Claim {
-    by: KeyId,
+    by: CallerId,
     name: String,
     since: Timestamp,
     /// It lapses then, unless it is renewed.
@@ -169,7 +169,7 @@ pub struct CaseQuery {
     after: Option<String>,
 }
 
-/// List cases.
+/// List cases, those within the caller's reach.
 #[utoipa::path(get, path = "/cases", tag = "cases", params(CaseQuery),
     responses((status = 200, body = Listed<Case>)))]
 pub async fn list_cases(
@@ -188,9 +188,9 @@ pub async fn list_cases(
     };
     let mut tx = app.store.read().await?;
     let now = tx.now;
-    Ok(Listed::from_page(tx.cases(&filter, &page).await?, |case| {
-        Case::at(case, now)
-    }))
+    let reach = caller.reach(Scope::CasesRead);
+    let cases = tx.cases(&filter, &reach, &page).await?;
+    Ok(Listed::from_page(cases, |case| Case::at(case, now)))
 }
 
 /// Show a case, with everything that is known about its subject.
@@ -203,7 +203,9 @@ pub async fn show_case(
 ) -> ApiResult<Json<CaseInFull>> {
     caller.require(Scope::CasesRead)?;
     let mut tx = app.store.read().await?;
-    Ok(Json(read_in_full(&mut tx, &app, &id).await?))
+    let case = read_in_full(&mut tx, &app, &id).await?;
+    caller.require_case(&mut tx, Scope::CasesRead, &id).await?;
+    Ok(Json(case))
 }
 
 async fn read_in_full(tx: &mut Tx, app: &App, id: &CaseId) -> ApiResult<CaseInFull> {
@@ -292,7 +294,7 @@ impl Scoped for NextCaseRequest {
 
 /// Claim the case that comes next.
 ///
-/// Of the cases that nobody has, the one of the highest priority; of these the first that is due, of these
+/// Of the cases within the caller's reach that nobody has, the one of the highest priority; of these the first that is due, of these
 /// the oldest. No two callers get the same.
 #[utoipa::path(post, path = "/cases/next", tag = "cases", request_body = NextCaseRequest,
     responses((status = 200, body = CaseInFull),
@@ -310,11 +312,12 @@ pub async fn claim_next_case(
     }
 
     let mut tx = app.store.begin().await?;
-    let queue = request.queue.as_deref();
-    let next = tx
-        .claim_next_case(queue, &request.except, &caller.key_id, lease)
-        .await?;
-    let Some(id) = next else {
+    let wanted = NextCase {
+        queue: request.queue.as_deref(),
+        except: &request.except,
+        reach: &caller.reach(Scope::CasesDecide),
+    };
+    let Some(id) = tx.claim_next_case(&wanted, &caller.id, lease).await? else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     record_claim(&mut tx, &caller, &id, lease).await?;
@@ -372,11 +375,15 @@ pub async fn claim_case(
     let lease = lease(&app, request.lease_seconds)?;
 
     let mut tx = app.store.begin().await?;
-    let Some(claimed) = tx.claim_case(&id, &caller.key_id, lease).await? else {
+    tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
+    caller
+        .require_case(&mut tx, Scope::CasesDecide, &id)
+        .await?;
+    let Some(claimed) = tx.claim_case(&id, &caller.id, lease).await? else {
         let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
         return Err(not_had(&case, &caller, tx.now));
     };
-    if tx.has_decided_before(&id, &caller.key_id).await? {
+    if tx.has_decided_before(&id, &caller.id).await? {
         return Err(decided_before());
     }
     if claimed == Claimed::Taken {
@@ -398,7 +405,7 @@ pub async fn release_case(
 ) -> ApiResult<Json<CaseInFull>> {
     caller.require(Scope::CasesDecide)?;
     let mut tx = app.store.begin().await?;
-    if !tx.release_case(&id, &caller.key_id).await? {
+    if !tx.release_case(&id, &caller.id).await? {
         let case = tx.case(&id).await?.ok_or_else(|| not_found("case", &id))?;
         return Err(not_had(&case, &caller, tx.now));
     }
@@ -421,7 +428,7 @@ pub fn not_decidable(
     now: Timestamp,
     version: u32,
 ) -> ApiError {
-    let has_it = |claim: &store::cases::Claim| claim.by == caller.key_id;
+    let has_it = |claim: &store::cases::Claim| claim.by == caller.id;
     if !case.claim_at(now).is_some_and(has_it) {
         return not_had(case, caller, now);
     }
@@ -447,11 +454,11 @@ fn not_had(case: &store::cases::Case, caller: &Caller, now: Timestamp) -> ApiErr
         );
     }
     match &case.claim {
-        Some(claim) if claim.until > now && claim.by != caller.key_id => conflict(
+        Some(claim) if claim.until > now && claim.by != caller.id => conflict(
             "case_claimed",
             format!("\"{}\" has this case until {}", claim.by_name, claim.until),
         ),
-        Some(claim) if claim.by == caller.key_id => conflict(
+        Some(claim) if claim.by == caller.id => conflict(
             "lease_expired",
             format!(
                 "your claim on this case lapsed at {}; claim it again",

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
 use crate::decisions;
-use crate::id::{AccountId, ActionId, CaseId, DecisionId, ItemId, KeyId};
+use crate::id::{AccountId, ActionId, CallerId, CaseId, DecisionId, ItemId};
 use crate::store;
 use crate::store::Tx;
 use crate::store::cases::Case;
@@ -74,7 +74,7 @@ pub struct Decision {
     reasons: String,
     is_automated: bool,
     state: DecisionState,
-    decided_by: KeyId,
+    decided_by: CallerId,
     decided_by_name: String,
     decided_at: Timestamp,
     /// Until when it can be undone, while it is `pending`.
@@ -95,7 +95,7 @@ pub struct Decision {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SecondOfDecision)]
 pub struct Second {
-    by: KeyId,
+    by: CallerId,
     name: String,
     at: Timestamp,
     reasons: String,
@@ -261,6 +261,7 @@ async fn decide(
     new: NewDecision,
 ) -> ApiResult<store::decisions::Decision> {
     let case = tx.case(id).await?.ok_or_else(|| not_found("case", id))?;
+    caller.require_case(tx, Scope::CasesDecide, id).await?;
     let policy = tx.policy_named(&new.policy).await?;
     let policy = policy.ok_or_else(|| no_such_policy(&new.policy))?;
     if policy.retired_at.is_some() {
@@ -293,7 +294,7 @@ async fn decide(
 
 fn decider(caller: &Caller) -> decisions::Decider {
     decisions::Decider {
-        id: caller.key_id.clone(),
+        id: caller.id.clone(),
         name: caller.name.clone(),
     }
 }
@@ -322,7 +323,7 @@ async fn check_appeals(
         let message = "there is an appeal on this case, and a person decides on it";
         return Err(invalid("is_automated", message));
     }
-    if tx.has_decided_before(&case.id, &caller.key_id).await? {
+    if tx.has_decided_before(&case.id, &caller.id).await? {
         return Err(decided_before());
     }
     Ok(())
@@ -372,7 +373,7 @@ pub struct DecisionQuery {
     after: Option<String>,
 }
 
-/// List decisions.
+/// List decisions of cases within the caller's reach. A page may be shorter for the others.
 #[utoipa::path(get, path = "/decisions", tag = "decisions", params(DecisionQuery),
     responses((status = 200, body = Listed<Decision>)))]
 pub async fn list_decisions(
@@ -384,8 +385,12 @@ pub async fn list_decisions(
     let page = page(query.limit, query.after)?;
     let mut tx = app.store.read().await?;
     let decisions = tx.decisions(query.state, &page).await?;
+    let reach = caller.reach(Scope::CasesRead);
     let mut data = Vec::new();
     for decision in decisions.rows {
+        if !tx.is_within(&reach, &decision.case_id).await? {
+            continue;
+        }
         data.push(Decision::read(&mut tx, decision).await?);
     }
     Ok(Json(Listed {
@@ -406,5 +411,8 @@ pub async fn show_decision(
     let mut tx = app.store.read().await?;
     let decision = tx.decision(&id).await?;
     let decision = decision.ok_or_else(|| not_found("decision", &id))?;
+    caller
+        .require_case(&mut tx, Scope::CasesRead, &decision.case_id)
+        .await?;
     Ok(Json(Decision::read(&mut tx, decision).await?))
 }

@@ -1,6 +1,4 @@
-//! What handlers take: the caller, bodies, pages, and POSTs that happen once.
-
-use std::sync::Arc;
+//! What handlers take: bodies, pages, and POSTs that happen once. Who calls is for `callers` to say.
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -15,126 +13,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::error::{ApiError, ApiResult, Fault, invalid, invalid_body};
 use crate::app::App;
-use crate::auth::{self, Caller, Scope};
-use crate::clock::Timestamp;
-use crate::id::KeyId;
+use crate::auth::{Caller, Scope};
 use crate::store::idempotency::{Attempt, Earlier};
-use crate::store::keys::ApiKey;
 use crate::store::{Page, PageOf, Tx};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 const LARGEST_PUBLIC_BODY: usize = 64 << 10;
-
-impl Caller {
-    pub fn require(&self, scope: Scope) -> ApiResult<()> {
-        if self.may(scope) {
-            return Ok(());
-        }
-        let message = format!(
-            "the key \"{}\" has not the scope \"{}\"",
-            self.name,
-            scope.as_str()
-        );
-        Err(ApiError::new(
-            StatusCode::FORBIDDEN,
-            "scope_missing",
-            message,
-        ))
-    }
-
-    /// Refuses a caller whose key ended after the call began, for a body may take long to come.
-    pub async fn check_again(&self, tx: &mut Tx) -> ApiResult<()> {
-        let key = tx.key(&self.key_id).await?;
-        check_lasting(&key.ok_or_else(unknown_key)?, tx.now)
-    }
-}
-
-impl FromRequestParts<App> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
-        let key = authenticate(app, &parts.headers).await?;
-        let per_second = key
-            .rate_per_second
-            .unwrap_or(app.config.keys.rate_per_second);
-        let burst = key.burst.unwrap_or(app.config.keys.burst.max(per_second));
-        if let Err(wait) = app.rate_limits.take(&key.id, per_second, burst) {
-            let message = format!(
-                "the key \"{}\" may call {per_second} times a second",
-                key.name
-            );
-            let mut error = ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
-            error.retry_after = Some(wait.as_secs() + 1);
-            return Err(error);
-        }
-        if app.last_uses.is_due(&key, app.clock.now()) {
-            app.spawn(touch(app.clone(), key.id.clone()));
-        }
-        Ok(Caller::from_key(&key))
-    }
-}
-
-async fn touch(app: App, key: KeyId) {
-    let touched = async {
-        let mut tx = app.store.begin().await?;
-        tx.touch_key(&key).await?;
-        tx.commit().await
-    };
-    if let Err(error) = touched.await {
-        tracing::warn!("the last use of key {key} could not be kept: {error}");
-    }
-}
-
-async fn authenticate(app: &App, headers: &HeaderMap) -> ApiResult<Arc<ApiKey>> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Err(refused_key(
-            "key_missing",
-            "send an API key as `Authorization: Bearer whk_…`",
-        ));
-    };
-    let text = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, text)| text)
-        .ok_or_else(unknown_key)?;
-    let (id, digest) = auth::parse_secret(text.trim()).ok_or_else(unknown_key)?;
-    let key = match app.known_keys.find(&id) {
-        Ok(key) => key,
-        Err(reading) => {
-            let key = app.store.read().await?.key(&id).await?;
-            let key = Arc::new(key.ok_or_else(unknown_key)?);
-            app.known_keys.keep(reading, Arc::clone(&key));
-            key
-        }
-    };
-    if !auth::secrets_match(&key.secret_digest, &digest) {
-        return Err(unknown_key());
-    }
-    check_lasting(&key, app.clock.now())?;
-    Ok(key)
-}
-
-fn check_lasting(key: &ApiKey, now: Timestamp) -> ApiResult<()> {
-    if key.revoked_at.is_some() {
-        return Err(refused_key("key_revoked", "this API key was revoked"));
-    }
-    if key.expires_at.is_some_and(|at| at <= now) {
-        return Err(refused_key("key_expired", "this API key has expired"));
-    }
-    Ok(())
-}
-
-fn refused_key(code: &'static str, message: &str) -> ApiError {
-    ApiError::new(StatusCode::UNAUTHORIZED, code, message)
-}
-
-fn unknown_key() -> ApiError {
-    refused_key("key_unknown", "this API key is not known here")
-}
 
 /// Which page of a list, newest first.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -277,6 +163,20 @@ impl<T: Scoped> FromRequest<App> for Creation<T> {
     }
 }
 
+/// A JSON body of a call that needs no scope: by nobody, or by a person about themselves.
+pub struct Sent<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Sent<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let limit = app.config.server.max_body_bytes;
+        let bytes = read_json_body(&parts.headers, body, limit).await?;
+        Ok(Sent(parse_json(&bytes)?))
+    }
+}
+
 async fn read_allowed<T: Scoped>(
     app: &App,
     parts: &mut Parts,
@@ -315,7 +215,7 @@ impl Once {
                 )
             })?;
         Ok(Once(Some(Attempt {
-            key_id: caller.key_id.clone(),
+            caller_id: caller.id.clone(),
             name: name.to_owned(),
             route: format!("{} {}", parts.method, parts.uri),
             digest: digest(),

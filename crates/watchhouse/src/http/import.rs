@@ -121,7 +121,7 @@ pub async fn import_bank_file(
     }
 
     let mut tx = app.store.begin_for_banks().await?;
-    caller.check_again(&mut tx).await?;
+    caller.check_again(&app, &mut tx).await?;
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::actions::Action;
+use super::callers::beyond_reach;
 use super::error::{ApiResult, not_found};
 use super::extract::{Listed, Params, Path, page};
 use super::found_match::FoundMatch;
@@ -75,6 +76,8 @@ pub struct ItemQuery {
 }
 
 /// List items.
+///
+/// Of an item with a case that is not within the caller's reach, `text` and `address` are null.
 #[utoipa::path(get, path = "/items", tag = "items", params(ItemQuery),
     responses((status = 200, body = Listed<Item>)))]
 pub async fn list_items(
@@ -88,10 +91,22 @@ pub async fn list_items(
     let items = tx
         .items(query.external_id.as_deref(), query.account.as_ref(), &page)
         .await?;
-    Ok(Listed::from_page(items, Item::from))
+    let reach = caller.reach(Scope::ItemsRead);
+    let mut data = Vec::new();
+    for mut item in items.rows {
+        if tx.is_item_beyond(&reach, &item.id).await? {
+            item.text = None;
+            item.address = None;
+        }
+        data.push(Item::from(item));
+    }
+    Ok(Json(Listed {
+        data,
+        next: items.next,
+    }))
 }
 
-/// Show an item, with its matches, cases and actions.
+/// Show an item, with its matches, cases and actions. All its cases have to be within the caller's reach.
 #[utoipa::path(get, path = "/items/{id}", tag = "items", params(("id" = ItemId, Path)),
     responses((status = 200, body = ItemInFull)))]
 pub async fn show_item(
@@ -102,6 +117,10 @@ pub async fn show_item(
     caller.require(Scope::ItemsRead)?;
     let mut tx = app.store.read().await?;
     let item = tx.item(&id).await?.ok_or_else(|| not_found("item", &id))?;
+    let reach = caller.reach(Scope::ItemsRead);
+    if tx.is_item_beyond(&reach, &id).await? {
+        return Err(beyond_reach(&caller));
+    }
     let of_item = CaseFilter {
         subject: Some(id.as_str().to_owned()),
         ..CaseFilter::default()
@@ -109,6 +128,7 @@ pub async fn show_item(
     let cases = tx
         .cases(
             &of_item,
+            &reach,
             &Page {
                 after: None,
                 limit: 200,

@@ -96,7 +96,7 @@ pub async fn create_key(
     }: Creation<NewKey>,
 ) -> ApiResult<Response> {
     let mut tx = app.store.begin().await?;
-    caller.check_again(&mut tx).await?;
+    caller.check_again(&app, &mut tx).await?;
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);
     }
@@ -162,11 +162,14 @@ fn check(caller: &Caller, new: &NewKey, now: Timestamp) -> ApiResult<()> {
         ));
     }
     // Nobody gives away more than they have.
-    if let Some(scope) = new.scopes.iter().find(|scope| !caller.may(**scope)) {
-        let message = format!(
-            "a key may only give scopes that it has itself, and not \"{}\"",
-            scope.as_str()
-        );
+    let scopes: Vec<_> = new
+        .scopes
+        .iter()
+        .map(|one| one.as_str().to_owned())
+        .collect();
+    if let Some(scope) = caller.lacks(&scopes) {
+        let message =
+            format!("nobody may give scopes that they have not themselves, such as \"{scope}\"");
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "scope_missing",
@@ -223,7 +226,7 @@ pub async fn list_keys(
 /// Show the key that this call is made with.
 #[utoipa::path(get, path = "/keys/current", tag = "keys", responses((status = 200, body = Key)))]
 pub async fn show_current_key(State(app): State<App>, caller: Caller) -> ApiResult<Json<Key>> {
-    find(&app, &caller.key_id).await
+    find(&app, &KeyId::from(&caller.id)).await
 }
 
 /// Show an API key.
@@ -258,12 +261,12 @@ pub async fn revoke_key(
     caller.require(Scope::KeysWrite)?;
     let mut tx = app.store.begin().await?;
     let key = tx.key(&id).await?.ok_or_else(|| not_found("key", &id))?;
-    if let Some(scope) = caller.lacks(&key) {
+    if let Some(scope) = caller.lacks(&key.scopes) {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "scope_missing",
             format!(
-                "a key may only revoke keys with scopes that it has itself, and not \"{scope}\""
+                "nobody may revoke keys with scopes that they have not themselves, such as \"{scope}\""
             ),
         ));
     }

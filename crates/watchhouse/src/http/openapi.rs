@@ -3,7 +3,9 @@
 use utoipa::Modify;
 use utoipa::OpenApi as _;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{
     ContentBuilder, HeaderBuilder, InfoBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder,
     Type, schema::ObjectBuilder,
@@ -31,6 +33,8 @@ use super::import::OnError;
         (name = "actions", description = "What the platform is told to do, and what became of it."),
         (name = "webhooks", description = "Signed as Standard Webhooks; every attempt can be seen."),
         (name = "ledger", description = "The record that outsiders check: C2SP tlog-tiles."),
+        (name = "people", description = "Staff, and the roles that say what they may do."),
+        (name = "sessions", description = "Signing in, and what everybody does with their own sign-in."),
         (name = "keys", description = "API keys, their scopes and their ends."),
         (name = "health", description = "For machines that watch."),
     )
@@ -58,7 +62,16 @@ impl Modify for Shared {
             .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(bearer));
-        document.security = Some(vec![SecurityRequirement::new("key", Vec::<String>::new())]);
+        let cookie = ApiKeyValue::with_description(
+            "watchhouse",
+            "The cookie that `POST /session` sets; over TLS its name is `__Host-watchhouse`. Calls that change \
+             something send the session's `csrf_token` as `x-csrf-token` with it.",
+        );
+        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(cookie));
+        components.add_security_scheme("session", cookie);
+        let either = ["key", "session"];
+        let either = either.map(|name| SecurityRequirement::new(name, Vec::<String>::new()));
+        document.security = Some(either.to_vec());
     }
 }
 
@@ -129,6 +142,7 @@ fn describe_variables(path: &str, operation: &mut Operation) {
         }
         let description = match parameter.name.as_str() {
             "token" => "The end of the receipt's or the statement's address.".to_owned(),
+            "name" => "The role's name.".to_owned(),
             "hash" => "The hash's id, as lists of the bank's hashes show it.".to_owned(),
             "index" => "The entry's place in the tree, from 0.".to_owned(),
             "path" => "The rest of the tile's path, as C2SP tlog-tiles writes it.".to_owned(),
@@ -145,16 +159,18 @@ fn describe_variables(path: &str, operation: &mut Operation) {
 }
 
 /// The POSTs that create. A test holds them against the handlers.
-const HAPPEN_ONCE: [&str; 12] = [
+const HAPPEN_ONCE: [&str; 14] = [
     "add_hashes",
     "create_bank",
     "create_decision",
     "create_key",
     "create_organisation",
+    "create_person",
     "create_policy",
     "create_policy_version",
     "create_report",
     "create_reversal",
+    "create_role",
     "create_webhook_endpoint",
     "import_bank_file",
     "scan_media",

@@ -5,11 +5,10 @@
 //! report, not before somebody can have filled it in, and so many from one network in an hour. What was
 //! typed MUST NOT be lost to any of that: the form comes back with it.
 
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
@@ -17,6 +16,7 @@ use serde::Deserialize;
 
 use super::error::{ApiError, ApiResult, invalid_body, not_found};
 use super::extract::read_body;
+use super::network::network;
 use super::page::{self, page};
 use super::reports::check_email;
 use crate::app::App;
@@ -141,7 +141,7 @@ pub async fn send_report_form(State(app): State<App>, request: Request) -> ApiRe
     let new = reports::NewReport {
         source: Source::User,
         organisation: None,
-        key_id: None,
+        caller_id: None,
         form_id: Some(form_id.clone()),
         reporter: Reporter {
             external_id: None,
@@ -244,25 +244,6 @@ fn check(typed: &Typed, words: &Words) -> Faults {
         fault("good_faith", words.good_faith_wrong);
     }
     faults
-}
-
-/// Where a call comes from, as far as floods go: one address, or the network that a household has.
-fn network(app: &App, headers: &HeaderMap, peer: Option<&ConnectInfo<SocketAddr>>) -> IpAddr {
-    let header = &app.config.report_form.client_address_header;
-    let said = headers
-        .get(header.as_str())
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.rsplit(',').next())
-        .and_then(|value| value.trim().parse().ok());
-    let peer = peer.map(|ConnectInfo(peer)| peer.ip());
-    let address: IpAddr = said.or(peer).unwrap_or(IpAddr::from([0, 0, 0, 0]));
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        address => address,
-    }
 }
 
 fn to_receipt(token: &str) -> Response {

@@ -15,13 +15,14 @@ use crate::app::App;
 use crate::auth::{Caller, Scope};
 use crate::clock::Timestamp;
 use crate::dsa;
-use crate::id::{CaseId, DecisionId, KeyId, OrganisationId, ReportId};
+use crate::id::{CallerId, CaseId, DecisionId, OrganisationId, ReportId};
 use crate::receipts::Receipts;
 use crate::reports::{self, About};
 use crate::store::Tx;
 use crate::store::decisions::Outcome;
 use crate::store::items::NewItem;
 use crate::store::organisations::OrganisationKind;
+use crate::store::reach::Reach;
 use crate::store::reports::{ReportFilter, ReportState, Reporter, Source, StandingReport};
 use crate::surface::Surface;
 
@@ -104,8 +105,8 @@ pub struct Report {
     organisation: Option<OrganisationId>,
     /// Whether the organisation was suspended when the report came: then it has the users' lane.
     is_suspended: bool,
-    /// The key with which it was handed in; null if it came by the public form.
-    key: Option<KeyId>,
+    /// The key or person that handed it in; null if it came by the public form.
+    caller: Option<CallerId>,
     reporter: ReporterOfReport,
     subject: SubjectOfCase,
     address: Option<String>,
@@ -120,8 +121,8 @@ pub struct Report {
     decision: Option<DecisionId>,
     outcome: Option<Outcome>,
     decided_at: Option<Timestamp>,
-    /// The receipt, for whoever reported: see `GET /receipts/{token}`. Only the key that handed the report
-    /// in is shown it.
+    /// The receipt, for whoever reported: see `GET /receipts/{token}`. Only who handed the report in
+    /// is shown it.
     receipt: Option<ReceiptOfReport>,
 }
 
@@ -153,7 +154,7 @@ impl Report {
             state,
             decided,
         } = standing;
-        let is_callers = report.key_id.as_ref() == Some(&caller.key_id);
+        let is_callers = report.caller_id.as_ref() == Some(&caller.id);
         Report {
             receipt: is_callers.then(|| ReceiptOfReport::of(app, &report.id)),
             id: report.id,
@@ -161,7 +162,7 @@ impl Report {
             source: report.source,
             organisation: report.organisation_id,
             is_suspended: report.is_suspended,
-            key: report.key_id,
+            caller: report.caller_id,
             reporter: ReporterOfReport {
                 external_id: report.reporter.external_id,
                 name: report.reporter.name,
@@ -359,7 +360,7 @@ async fn complete(tx: &mut Tx, caller: &Caller, new: NewReport) -> ApiResult<rep
     Ok(reports::NewReport {
         source,
         organisation,
-        key_id: Some(caller.key_id.clone()),
+        caller_id: Some(caller.id.clone()),
         form_id: None,
         reporter,
         about,
@@ -386,7 +387,8 @@ pub struct ReportQuery {
     after: Option<String>,
 }
 
-/// List reports. An organisation's key sees its own.
+/// List reports: those that the caller handed in, and those of cases within reach. An organisation's key sees its
+/// own.
 #[utoipa::path(get, path = "/reports", tag = "reports", params(ReportQuery),
     responses((status = 200, body = Listed<Report>)))]
 pub async fn list_reports(
@@ -403,7 +405,11 @@ pub async fn list_reports(
         is_decided: query.decided,
     };
     let mut tx = app.store.read().await?;
-    let reports = tx.reports(&filter, &page).await?;
+    let reach = match &caller.organisation {
+        Some(_) => Reach::everything(),
+        None => caller.reach(Scope::ReportsRead),
+    };
+    let reports = tx.reports(&filter, (&caller.id, &reach), &page).await?;
     Ok(Listed::from_page(reports, |standing| {
         Report::of(&app, &caller, standing)
     }))
@@ -424,5 +430,12 @@ pub async fn show_report(
     };
     let standing = tx.report(&id).await?.filter(may_see);
     let standing = standing.ok_or_else(|| not_found("report", &id))?;
+    let is_callers = standing.report.caller_id.as_ref() == Some(&caller.id);
+    if caller.organisation.is_none() && !is_callers {
+        let case = &standing.report.case_id;
+        caller
+            .require_case(&mut tx, Scope::ReportsRead, case)
+            .await?;
+    }
     Ok(Json(Report::of(&app, &caller, standing)))
 }

@@ -63,9 +63,11 @@ pub async fn list_statements(
 ) -> ApiResult<Json<Vec<StatementOfDecision>>> {
     caller.require(Scope::CasesRead)?;
     let mut tx = app.store.read().await?;
-    if tx.decision(&id).await?.is_none() {
-        return Err(not_found("decision", &id));
-    }
+    let decision = tx.decision(&id).await?;
+    let decision = decision.ok_or_else(|| not_found("decision", &id))?;
+    caller
+        .require_case(&mut tx, Scope::CasesRead, &decision.case_id)
+        .await?;
     Ok(Json(StatementOfDecision::read(&mut tx, &id).await?))
 }
 

@@ -115,6 +115,17 @@ async fn open_case(tx: &mut Tx, checked: &Checked, item: &Item, queue: &str) -> 
         });
         tx.record(&Actor::System, "case.opened", details).await?;
     }
+    for matching in &checked.matches {
+        let categories = [
+            Some(&matching.bank.category),
+            matching.hash.category.as_ref(),
+        ];
+        for category in categories.into_iter().flatten() {
+            if !category.is_empty() {
+                tx.label_case(&case.id, category).await?;
+            }
+        }
+    }
     Ok(case)
 }
 

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::id::{AppealId, CaseId, DecisionId, EntryId, KeyId, ReportId, StatementId};
+use crate::id::{AppealId, CallerId, CaseId, DecisionId, EntryId, ReportId, StatementId};
 use crate::store::db::args;
 use crate::store::page::{Page, PageOf, name_of};
 use crate::store::{Error, Result, Row, Tx};
@@ -227,7 +227,7 @@ impl Tx {
     }
 
     /// Whether `by` had a hand in a decision that is appealed against on this case.
-    pub async fn has_decided_before(&mut self, case: &CaseId, by: &KeyId) -> Result<bool> {
+    pub async fn has_decided_before(&mut self, case: &CaseId, by: &CallerId) -> Result<bool> {
         let args = args![case, by];
         Ok(self.one(DECIDED_BEFORE, args, |row| row.int("n")).await? > 0)
     }

@@ -8,9 +8,10 @@ mod closing;
 use std::time::Duration;
 
 use crate::clock::{Timestamp, later};
-use crate::id::{AccountId, CaseId, DecisionId, ItemId, KeyId, MatchId, Name, SightingId};
+use crate::id::{AccountId, CallerId, CaseId, DecisionId, ItemId, MatchId, Name, SightingId};
 use crate::store::db::args;
 use crate::store::page::{Page, PageOf, name_of};
+use crate::store::reach::Reach;
 use crate::store::{Dialect, Error, Result, Row, Tx};
 
 #[derive(Clone, Debug)]
@@ -55,7 +56,7 @@ pub enum Subject {
 /// Who has a case, and until when.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    pub by: KeyId,
+    pub by: CallerId,
     pub by_name: String,
     pub since: Timestamp,
     pub until: Timestamp,
@@ -210,12 +211,12 @@ const BY_ID: &str = "
     SELECT c.id, c.state, c.subject_kind, c.subject_id, c.queue, c.priority, c.opened_at,
            c.changed_at, c.version, c.claimed_by, c.claimed_at, c.lease_until,
            c.decided_at, c.due_at, c.proposal_id, c.merged_into, k.name AS claimed_by_name
-      FROM cases c LEFT JOIN api_keys k ON k.id = c.claimed_by WHERE c.id = $1";
+      FROM cases c LEFT JOIN callers k ON k.id = c.claimed_by WHERE c.id = $1";
 const LIST: &str = "
     SELECT c.id, c.state, c.subject_kind, c.subject_id, c.queue, c.priority, c.opened_at,
            c.changed_at, c.version, c.claimed_by, c.claimed_at, c.lease_until,
            c.decided_at, c.due_at, c.proposal_id, c.merged_into, k.name AS claimed_by_name
-      FROM cases c LEFT JOIN api_keys k ON k.id = c.claimed_by
+      FROM cases c LEFT JOIN callers k ON k.id = c.claimed_by
      WHERE (CAST($1 AS TEXT) IS NULL OR c.id < $1)
        AND (CAST($3 AS TEXT) IS NULL OR c.state = $3)
        AND (CAST($4 AS TEXT) IS NULL OR c.queue = $4)
@@ -224,6 +225,10 @@ const LIST: &str = "
             OR $6 = CASE WHEN c.state = 'open' AND c.lease_until > $7 THEN 1 ELSE 0 END)
        AND (CAST($8 AS BIGINT) IS NULL
             OR $8 = CASE WHEN c.state = 'open' AND c.due_at <= $7 THEN 1 ELSE 0 END)
+       AND ((CAST($9 AS TEXT) IS NULL
+             AND ($11 = 1 OR NOT EXISTS (SELECT 1 FROM child_safety_cases x WHERE x.case_id = c.id)))
+            OR EXISTS (SELECT 1 FROM person_cases w WHERE w.person_id = $9 AND w.case_id = c.id
+                          AND w.scope IN ($10, 'admin')))
      ORDER BY c.id DESC LIMIT $2";
 const INSERT_REASON: &str = "
     INSERT INTO case_reasons (case_id, sighting_id, position, code, text, rule, rule_version, match_id)
@@ -239,31 +244,32 @@ const TAKE: &str = "
      WHERE id = $1 AND state = 'open' AND (claimed_by IS NULL OR lease_until <= $3)
        AND proposal_id IS NULL";
 macro_rules! next {
-    ($queue:literal, $by:literal, $lock:literal) => {
+    ($queue:literal, $lock:literal) => {
         concat!(
-            "SELECT id FROM cases
-              WHERE state = 'open' AND (claimed_by IS NULL OR lease_until <= $1)
-                AND proposal_id IS NULL ",
+            "SELECT c.id FROM cases c
+              WHERE c.state = 'open' AND (c.claimed_by IS NULL OR c.lease_until <= $1)
+                AND c.proposal_id IS NULL ",
             $queue,
+            " AND ((CAST($3 AS TEXT) IS NULL
+                    AND ($5 = 1
+                         OR NOT EXISTS (SELECT 1 FROM child_safety_cases x WHERE x.case_id = c.id)))
+                   OR EXISTS (SELECT 1 FROM person_cases w WHERE w.person_id = $3 AND w.case_id = c.id
+                                 AND w.scope IN ($4, 'admin')))",
             // Who decided what is appealed against does not decide again.
             " AND NOT EXISTS (SELECT 1 FROM appeals a JOIN decisions d ON d.id = a.decision_id
-                               WHERE a.case_id = cases.id AND a.answer_id IS NULL
-                                 AND (d.decided_by = ",
-            $by,
-            " OR d.seconded_by = ",
-            $by,
-            "))
-              ORDER BY priority DESC, COALESCE(due_at, 9223372036854775807), id LIMIT $2 ",
+                               WHERE a.case_id = c.id AND a.answer_id IS NULL
+                                 AND (d.decided_by = $6 OR d.seconded_by = $6))
+              ORDER BY c.priority DESC, COALESCE(c.due_at, 9223372036854775807), c.id LIMIT $2 ",
             $lock
         )
     };
 }
 
 // Dialect: PostgreSQL steps over what others are claiming at this moment; SQLite's writer is alone.
-const NEXT: &str = next!("", "$3", "");
-const NEXT_POSTGRES: &str = next!("", "$3", "FOR UPDATE SKIP LOCKED");
-const NEXT_IN_QUEUE: &str = next!("AND queue = $4", "$3", "");
-const NEXT_IN_QUEUE_POSTGRES: &str = next!("AND queue = $4", "$3", "FOR UPDATE SKIP LOCKED");
+const NEXT: &str = next!("", "");
+const NEXT_POSTGRES: &str = next!("", "FOR UPDATE OF c SKIP LOCKED");
+const NEXT_IN_QUEUE: &str = next!("AND c.queue = $7", "");
+const NEXT_IN_QUEUE_POSTGRES: &str = next!("AND c.queue = $7", "FOR UPDATE OF c SKIP LOCKED");
 const RENEW: &str = "
     UPDATE cases SET lease_until = $4
      WHERE id = $1 AND state = 'open' AND claimed_by = $2 AND lease_until > $3";
@@ -286,6 +292,14 @@ pub struct CaseFilter {
     pub is_claimed: Option<bool>,
     /// Whether it should have been decided by now.
     pub is_overdue: Option<bool>,
+}
+
+/// What the case that comes next has to be.
+pub struct NextCase<'a> {
+    /// None: in every queue.
+    pub queue: Option<&'a str>,
+    pub except: &'a [CaseId],
+    pub reach: &'a Reach,
 }
 
 impl Tx {
@@ -383,7 +397,13 @@ impl Tx {
         self.optional(BY_ID, args![id], Case::from_row).await
     }
 
-    pub async fn cases(&mut self, filter: &CaseFilter, page: &Page) -> Result<PageOf<Case>> {
+    /// The cases within the caller's reach.
+    pub async fn cases(
+        &mut self,
+        filter: &CaseFilter,
+        reach: &Reach,
+        page: &Page,
+    ) -> Result<PageOf<Case>> {
         let now = self.now;
         let args = args![
             page.below(),
@@ -393,7 +413,10 @@ impl Tx {
             filter.subject.as_ref(),
             filter.is_claimed.map(i64::from),
             now,
-            filter.is_overdue.map(i64::from)
+            filter.is_overdue.map(i64::from),
+            reach.person.as_ref(),
+            reach.scope,
+            reach.child_safety
         ];
         let rows = self.all(LIST, args, Case::from_row).await?;
         Ok(page.cut(rows, |case| name_of(&case.id)))
@@ -403,7 +426,7 @@ impl Tx {
     pub async fn claim_case(
         &mut self,
         id: &CaseId,
-        by: &KeyId,
+        by: &CallerId,
         lease: Duration,
     ) -> Result<Option<Claimed>> {
         let now = self.now;
@@ -415,36 +438,40 @@ impl Tx {
         Ok(is_renewed.then_some(Claimed::Renewed))
     }
 
-    /// Claims the case that comes next and is none of `except`: of the highest priority, of these the first
-    /// that is due, of these the oldest. None when there is none that nobody has.
+    /// Claims the case that comes next: of the highest priority, of these the first that is due, of these the
+    /// oldest. None when there is none that nobody has.
     pub async fn claim_next_case(
         &mut self,
-        queue: Option<&str>,
-        except: &[CaseId],
-        by: &KeyId,
+        wanted: &NextCase<'_>,
+        by: &CallerId,
         lease: Duration,
     ) -> Result<Option<CaseId>> {
+        let NextCase {
+            queue,
+            except,
+            reach,
+        } = wanted;
         let now = self.now;
         let n_most = u32::try_from(except.len() + 1).expect("a call names a few cases");
         let is_postgres = self.dialect == Dialect::Postgres;
-        let found = match queue {
-            Some(queue) => {
-                let sql = if is_postgres {
-                    NEXT_IN_QUEUE_POSTGRES
-                } else {
-                    NEXT_IN_QUEUE
-                };
-                self.all(sql, args![now, n_most, by, queue], |row| {
-                    row.id::<CaseId>("id")
-                })
-                .await?
-            }
-            None => {
-                let sql = if is_postgres { NEXT_POSTGRES } else { NEXT };
-                self.all(sql, args![now, n_most, by], |row| row.id::<CaseId>("id"))
-                    .await?
-            }
+        let mut args = args![
+            now,
+            n_most,
+            reach.person.as_ref(),
+            reach.scope,
+            reach.child_safety,
+            by
+        ];
+        let sql = match (queue, is_postgres) {
+            (None, false) => NEXT,
+            (None, true) => NEXT_POSTGRES,
+            (Some(_), false) => NEXT_IN_QUEUE,
+            (Some(_), true) => NEXT_IN_QUEUE_POSTGRES,
         };
+        if let Some(queue) = queue {
+            args.push(*queue);
+        }
+        let found = self.all(sql, args, |row| row.id::<CaseId>("id")).await?;
         let Some(next) = found.into_iter().find(|id| !except.contains(id)) else {
             return Ok(None);
         };
@@ -454,7 +481,7 @@ impl Tx {
     }
 
     /// False when `by` does not have it.
-    pub async fn release_case(&mut self, id: &CaseId, by: &KeyId) -> Result<bool> {
+    pub async fn release_case(&mut self, id: &CaseId, by: &CallerId) -> Result<bool> {
         let now = self.now;
         Ok(self.execute(RELEASE, args![id, by, now]).await? == 1)
     }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::id::{AccountId, ActionId, CaseId, DecisionId, ItemId, KeyId};
+use crate::id::{AccountId, ActionId, CallerId, CaseId, DecisionId, ItemId};
 use crate::store::db::args;
 use crate::store::page::{Page, PageOf, name_of};
 use crate::store::{Result, Row, Tx};
@@ -31,7 +31,7 @@ pub struct Decision {
     /// What it asks for when it takes effect.
     pub planned: Vec<PlannedAction>,
     pub state: DecisionState,
-    pub decided_by: KeyId,
+    pub decided_by: CallerId,
     pub decided_by_name: String,
     pub decided_at: Timestamp,
     /// Until when it can be undone.
@@ -56,7 +56,7 @@ pub struct PlannedAction {
 /// Who agreed with a decision, or did not.
 #[derive(Clone, Debug)]
 pub struct Second {
-    pub by: KeyId,
+    pub by: CallerId,
     pub by_name: String,
     pub at: Timestamp,
     pub reasons: String,
@@ -176,8 +176,8 @@ macro_rules! select {
                     d.reasons, d.is_automated, d.planned, d.state, d.decided_by, d.decided_at,
                     d.takes_effect_at, d.seconded_by, d.seconded_at, d.seconded_reasons, d.reversed_by,
                     k.name AS decided_by_name, s.name AS seconded_by_name
-               FROM decisions d JOIN api_keys k ON k.id = d.decided_by
-               LEFT JOIN api_keys s ON s.id = d.seconded_by ",
+               FROM decisions d JOIN callers k ON k.id = d.decided_by
+               LEFT JOIN callers s ON s.id = d.seconded_by ",
             $rest
         )
     };
@@ -265,7 +265,7 @@ impl Tx {
         &mut self,
         id: &DecisionId,
         to: DecisionState,
-        by: &KeyId,
+        by: &CallerId,
         reasons: &str,
         takes_effect_at: Option<Timestamp>,
     ) -> Result<bool> {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::id::KeyId;
+use crate::id::CallerId;
 use crate::store::db::args;
 use crate::store::{Result, Row, Tx};
 
@@ -15,7 +15,7 @@ pub const REMEMBERED_FOR: Duration = Duration::from_hours(48);
 /// A POST that asked to happen at most once.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    pub key_id: KeyId,
+    pub caller_id: CallerId,
     /// The caller's own name for it, from the `Idempotency-Key` header.
     pub name: String,
     /// Method and path.
@@ -54,12 +54,12 @@ impl Saved {
 }
 
 const CLAIM: &str = "
-    INSERT INTO idempotency_keys (key_id, name, route, digest, created_at)
-    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (key_id, name) DO NOTHING";
+    INSERT INTO idempotency_keys (caller_id, name, route, digest, created_at)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (caller_id, name) DO NOTHING";
 const READ: &str =
-    "SELECT route, digest, status, body FROM idempotency_keys WHERE key_id = $1 AND name = $2";
+    "SELECT route, digest, status, body FROM idempotency_keys WHERE caller_id = $1 AND name = $2";
 const SAVE: &str =
-    "UPDATE idempotency_keys SET status = $3, body = $4 WHERE key_id = $1 AND name = $2";
+    "UPDATE idempotency_keys SET status = $3, body = $4 WHERE caller_id = $1 AND name = $2";
 const FORGET: &str = "DELETE FROM idempotency_keys WHERE created_at < $1";
 
 impl Tx {
@@ -71,7 +71,7 @@ impl Tx {
             .execute(
                 CLAIM,
                 args![
-                    &attempt.key_id,
+                    &attempt.caller_id,
                     &attempt.name,
                     &attempt.route,
                     attempt.digest.as_slice(),
@@ -83,7 +83,11 @@ impl Tx {
             return Ok(Earlier::None);
         }
         let saved = self
-            .one(READ, args![&attempt.key_id, &attempt.name], Saved::from_row)
+            .one(
+                READ,
+                args![&attempt.caller_id, &attempt.name],
+                Saved::from_row,
+            )
             .await?;
         Ok(match saved {
             Saved { route, digest, .. } if route != attempt.route || digest != attempt.digest => {
@@ -102,7 +106,7 @@ impl Tx {
     }
 
     pub async fn save_answer(&mut self, attempt: &Attempt, status: u16, body: &str) -> Result<()> {
-        let args = args![&attempt.key_id, &attempt.name, i64::from(status), body];
+        let args = args![&attempt.caller_id, &attempt.name, i64::from(status), body];
         self.execute(SAVE, args).await?;
         Ok(())
     }

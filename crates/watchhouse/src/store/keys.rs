@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::{Timestamp, earlier};
-use crate::id::{KeyId, OrganisationId};
+use crate::id::{CallerId, KeyId, OrganisationId};
 use crate::store::db::args;
 use crate::store::page::{Page, PageOf, name_of};
 use crate::store::{Result, Row, Tx};
@@ -32,17 +32,17 @@ pub struct ApiKey {
 }
 
 const INSERT: &str = "
-    INSERT INTO api_keys (id, name, secret_digest, scopes, rate_per_second, burst, created_at, expires_at,
-                          organisation_id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT INTO api_keys (id, secret_digest, scopes, rate_per_second, burst, expires_at, organisation_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const BY_ID: &str = "
-    SELECT id, name, secret_digest, scopes, rate_per_second, burst, created_at, expires_at,
-           revoked_at, last_used_at, organisation_id
-      FROM api_keys WHERE id = $1";
+    SELECT k.id, c.name, k.secret_digest, k.scopes, k.rate_per_second, k.burst, c.created_at,
+           k.expires_at, k.revoked_at, k.last_used_at, k.organisation_id
+      FROM api_keys k JOIN callers c ON c.id = k.id WHERE k.id = $1";
 const LIST: &str = "
-    SELECT id, name, secret_digest, scopes, rate_per_second, burst, created_at, expires_at,
-           revoked_at, last_used_at, organisation_id
-      FROM api_keys WHERE CAST($1 AS TEXT) IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
+    SELECT k.id, c.name, k.secret_digest, k.scopes, k.rate_per_second, k.burst, c.created_at,
+           k.expires_at, k.revoked_at, k.last_used_at, k.organisation_id
+      FROM api_keys k JOIN callers c ON c.id = k.id
+     WHERE CAST($1 AS TEXT) IS NULL OR k.id < $1 ORDER BY k.id DESC LIMIT $2";
 const ANY: &str = "SELECT COUNT(*) AS n FROM (SELECT id FROM api_keys LIMIT 1) AS first";
 const REVOKE: &str = "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
 // Another node may have been there a moment ago.
@@ -69,18 +69,19 @@ impl ApiKey {
 }
 
 impl Tx {
+    /// Makes a key, at this moment.
     pub async fn insert_key(&mut self, key: &ApiKey) -> Result<()> {
         let scopes = serde_json::to_string(&key.scopes).expect("a list of names is JSON");
+        self.insert_caller(&CallerId::from(&key.id), &key.name)
+            .await?;
         self.execute(
             INSERT,
             args![
                 &key.id,
-                &key.name,
                 key.secret_digest.as_slice(),
                 scopes,
                 key.rate_per_second,
                 key.burst,
-                key.created_at,
                 key.expires_at,
                 key.organisation_id.as_ref()
             ],

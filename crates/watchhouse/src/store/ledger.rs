@@ -1,7 +1,7 @@
 //! The ledger's rows: entries, tiles, checkpoints. What they mean is in `ledger`.
 
 use crate::clock::Timestamp;
-use crate::id::{EntryId, KeyId, Name};
+use crate::id::{CallerId, EntryId, Name};
 use crate::ledger::entry::{canonical_json, commitment};
 use crate::store::db::args;
 use crate::store::page::Page;
@@ -10,8 +10,9 @@ use crate::store::{Error, PageOf, Result, Row, Tx};
 /// Who did what is recorded.
 #[derive(Clone, Debug)]
 pub enum Actor {
-    Key(KeyId),
-    /// Somebody without a key, by the public form.
+    /// By a key or a person.
+    Caller(CallerId),
+    /// Somebody who is not known, by the public form.
     Public,
     /// Watchhouse itself, by a rule or on a timetable.
     System,
@@ -20,7 +21,7 @@ pub enum Actor {
 impl Actor {
     pub fn as_str(&self) -> &str {
         match self {
-            Actor::Key(id) => id.as_str(),
+            Actor::Caller(id) => id.as_str(),
             Actor::Public => "public",
             Actor::System => "system",
         }

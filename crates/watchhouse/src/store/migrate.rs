@@ -28,6 +28,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "0006_variants",
         include_str!("../../migrations/0006_variants.sql"),
     ),
+    (
+        "0007_people",
+        include_str!("../../migrations/0007_people.sql"),
+    ),
 ];
 
 const CREATE: &str = "

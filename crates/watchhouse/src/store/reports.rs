@@ -4,11 +4,12 @@
 //! here sets anything that could be taken for one.
 
 use crate::clock::Timestamp;
-use crate::id::{CaseId, DecisionId, EntryId, FormId, KeyId, OrganisationId, ReportId};
+use crate::id::{CallerId, CaseId, DecisionId, EntryId, FormId, OrganisationId, ReportId};
 use crate::store::cases::Subject;
 use crate::store::db::args;
 use crate::store::decisions::Outcome;
 use crate::store::page::{Page, PageOf, name_of};
+use crate::store::reach::Reach;
 use crate::store::{Error, Result, Row, Tx};
 
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub struct Report {
     /// Whether that was suspended when the report came.
     pub is_suspended: bool,
     /// The key with which it was handed in; None if it came by the public form.
-    pub key_id: Option<KeyId>,
+    pub caller_id: Option<CallerId>,
     /// The public form that it came by.
     pub form_id: Option<FormId>,
     pub reporter: Reporter,
@@ -170,7 +171,7 @@ impl StandingReport {
                 source: row.parsed("source")?,
                 organisation_id: row.optional_id("organisation_id")?,
                 is_suspended: row.bool("is_suspended")?,
-                key_id: row.optional_id("key_id")?,
+                caller_id: row.optional_id("caller_id")?,
                 form_id: row.optional_id("form_id")?,
                 reporter: Reporter {
                     external_id: row.optional_text("reporter_external_id")?,
@@ -204,14 +205,14 @@ pub struct ReportFilter {
 }
 
 const INSERT: &str = "
-    INSERT INTO reports (id, case_id, source, organisation_id, is_suspended, key_id,
+    INSERT INTO reports (id, case_id, source, organisation_id, is_suspended, caller_id,
                          form_id, reporter_external_id, reporter_name, reporter_email, language, category,
                          keyword, explanation, address, good_faith, received_at, due_at,
                          received_entry)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
             $19)";
 const BY_ID: &str = "
-    SELECT r.id, r.case_id, r.source, r.organisation_id, r.is_suspended, r.key_id,
+    SELECT r.id, r.case_id, r.source, r.organisation_id, r.is_suspended, r.caller_id,
            r.form_id, r.reporter_external_id, r.reporter_name, r.reporter_email, r.language, r.category,
            r.keyword, r.explanation, r.address, r.good_faith, r.received_at, r.due_at,
            r.received_entry, r.decision_id, r.decided_entry, c.subject_kind, c.subject_id,
@@ -221,7 +222,7 @@ const BY_ID: &str = "
       FROM reports r JOIN cases c ON c.id = r.case_id LEFT JOIN decisions d ON d.id = r.decision_id
      WHERE r.id = $1";
 const LIST: &str = "
-    SELECT r.id, r.case_id, r.source, r.organisation_id, r.is_suspended, r.key_id,
+    SELECT r.id, r.case_id, r.source, r.organisation_id, r.is_suspended, r.caller_id,
            r.form_id, r.reporter_external_id, r.reporter_name, r.reporter_email, r.language, r.category,
            r.keyword, r.explanation, r.address, r.good_faith, r.received_at, r.due_at,
            r.received_entry, r.decision_id, r.decided_entry, c.subject_kind, c.subject_id,
@@ -235,6 +236,10 @@ const LIST: &str = "
        AND (CAST($5 AS TEXT) IS NULL OR r.source = $5)
        AND (CAST($6 AS BIGINT) IS NULL
             OR $6 = CASE WHEN r.decision_id IS NULL THEN 0 ELSE 1 END)
+       AND (r.caller_id = $7 OR ((CAST($8 AS TEXT) IS NULL
+                  AND ($10 = 1 OR NOT EXISTS (SELECT 1 FROM child_safety_cases x WHERE x.case_id = c.id)))
+                 OR EXISTS (SELECT 1 FROM person_cases w WHERE w.person_id = $8 AND w.case_id = c.id
+                               AND w.scope IN ($9, 'admin'))))
      ORDER BY r.id DESC LIMIT $2";
 const BY_FORM: &str = "SELECT id FROM reports WHERE form_id = $1";
 const COUNT_OF_CASE: &str = "
@@ -246,7 +251,7 @@ const SAME_OF_CASE: &str = "
 const DECIDE: &str =
     "UPDATE reports SET decision_id = $2 WHERE case_id = $1 AND decision_id IS NULL";
 const UNTOLD: &str = "
-    SELECT r.id, r.case_id, r.source, r.organisation_id, r.is_suspended, r.key_id,
+    SELECT r.id, r.case_id, r.source, r.organisation_id, r.is_suspended, r.caller_id,
            r.form_id, r.reporter_external_id, r.reporter_name, r.reporter_email, r.language, r.category,
            r.keyword, r.explanation, r.address, r.good_faith, r.received_at, r.due_at,
            r.received_entry, r.decision_id, r.decided_entry, c.subject_kind, c.subject_id,
@@ -266,7 +271,7 @@ impl Tx {
             report.source.as_str(),
             report.organisation_id.as_ref(),
             report.is_suspended,
-            report.key_id.as_ref(),
+            report.caller_id.as_ref(),
             report.form_id.as_ref(),
             report.reporter.external_id.as_ref(),
             report.reporter.name.as_ref(),
@@ -296,9 +301,11 @@ impl Tx {
             .await
     }
 
+    /// The reports that `by` handed in, and those of cases within their reach.
     pub async fn reports(
         &mut self,
         filter: &ReportFilter,
+        (by, reach): (&CallerId, &Reach),
         page: &Page,
     ) -> Result<PageOf<StandingReport>> {
         let args = args![
@@ -307,7 +314,11 @@ impl Tx {
             filter.case.as_ref(),
             filter.organisation.as_ref(),
             filter.source.map(Source::as_str),
-            filter.is_decided.map(i64::from)
+            filter.is_decided.map(i64::from),
+            by,
+            reach.person.as_ref(),
+            reach.scope,
+            reach.child_safety
         ];
         let rows = self.all(LIST, args, StandingReport::from_row).await?;
         Ok(page.cut(rows, |standing| name_of(&standing.report.id)))

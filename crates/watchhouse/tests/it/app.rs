@@ -14,6 +14,7 @@ use watchhouse::id::{Ids, KeyId};
 use watchhouse::store::cases::CaseFilter;
 use watchhouse::store::keys::ApiKey;
 use watchhouse::store::policies::{Ground, Policy, PolicyText, Terms};
+use watchhouse::store::reach::Reach;
 use watchhouse::store::{Dialect, Page, Store};
 
 use crate::client::Client;
@@ -78,7 +79,7 @@ impl TestApp {
             program: PathBuf::from(program),
         };
         let app = App::open(config, outside).await.unwrap();
-        let admin_secret = insert_key(&app, "administrator", &["admin"]).await;
+        let admin_secret = insert_key(&app, "administrator", &["admin", "child-safety"]).await;
         insert_policies(&app).await;
 
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -123,7 +124,7 @@ impl TestApp {
             items: tx.items(None, None, &all).await.unwrap().rows.len(),
             accounts: tx.accounts(None, &all).await.unwrap().rows.len(),
             cases: tx
-                .cases(&CaseFilter::default(), &all)
+                .cases(&CaseFilter::default(), &Reach::everything(), &all)
                 .await
                 .unwrap()
                 .rows

@@ -494,7 +494,7 @@ async fn the_next_case_is_the_most_urgent_then_the_first_that_is_due_then_the_ol
     let newer = report("bob", "violence").await;
     let urgent = report("cid", "protection_of_minors").await;
     let sooner = report("dan", "violence").await;
-    let other = app.client("other", &["cases:decide"]).await;
+    let other = app.client("other", &["cases:decide", "child-safety"]).await;
 
     assert_eq!(next(&admin, json!({ "queue": "none" })).await, None);
     assert_eq!(next(&admin, json!({})).await.as_ref(), Some(&urgent));

@@ -24,6 +24,12 @@ async fn every_command_explains_itself() {
         &["ledger"],
         &["ledger", "verify"],
         &["openapi"],
+        &["person"],
+        &["person", "add"],
+        &["person", "list"],
+        &["person", "invite"],
+        &["person", "disable"],
+        &["person", "enable"],
     ] {
         let arguments = [command, &["--help"]].concat();
         let help = run(&arguments).await.expect(0);

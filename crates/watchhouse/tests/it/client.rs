@@ -5,12 +5,33 @@ use std::net::SocketAddr;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
 
-/// Calls one server with one key.
+/// Calls one server with one key, or as one person.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: String,
     secret: Option<String>,
+    pub session: Option<OpenSession>,
+}
+
+/// What a browser has of a session.
+#[derive(Clone, Debug)]
+pub struct OpenSession {
+    /// Name and value.
+    pub cookie: String,
+    pub csrf_token: String,
+}
+
+impl OpenSession {
+    /// From the answer to signing in.
+    pub fn of(answer: &Answer) -> OpenSession {
+        let body = answer.expect(201);
+        let line = answer.header("set-cookie").unwrap();
+        OpenSession {
+            cookie: line.split(';').next().unwrap().to_owned(),
+            csrf_token: body["csrf_token"].as_str().unwrap().to_owned(),
+        }
+    }
 }
 
 /// What came back.
@@ -30,6 +51,16 @@ impl Client {
             http,
             base: format!("http://{address}"),
             secret,
+            session: None,
+        }
+    }
+
+    /// The same, signed in.
+    pub fn with_session(&self, session: OpenSession) -> Client {
+        Client {
+            secret: None,
+            session: Some(session),
+            ..self.clone()
         }
     }
 
@@ -41,9 +72,12 @@ impl Client {
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().unwrap();
         let request = self.http.request(method, self.url(path));
-        match &self.secret {
-            Some(secret) => request.bearer_auth(secret),
-            None => request,
+        match (&self.secret, &self.session) {
+            (Some(secret), _) => request.bearer_auth(secret),
+            (None, Some(session)) => request
+                .header("cookie", &session.cookie)
+                .header("x-csrf-token", &session.csrf_token),
+            (None, None) => request,
         }
     }
 

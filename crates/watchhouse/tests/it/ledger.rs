@@ -24,7 +24,9 @@ use crate::client::{Client, send};
 use crate::deliveries::{deliveries, endpoint, open_case};
 use crate::make;
 use crate::openapi::{document, operations};
+use crate::people;
 use crate::receiver::{Receiver, Reply};
+use crate::second_factor::Device;
 
 const ENTRIES: &str = "/api/v1/ledger/entries";
 
@@ -472,6 +474,71 @@ async fn call(app: &TestApp, client: &Client, operation: &str) -> reqwest::Reque
             );
             post(&path, json!({}))
         }
+        "create_person" => {
+            let new = json!({ "name": "Ann", "login": "ann", "roles": ["reviewer"] });
+            post("/api/v1/people", new)
+        }
+        "change_person" => {
+            let (id, _) = people::invited(client, operation, &[]).await;
+            patch(
+                &format!("/api/v1/people/{id}"),
+                json!({ "roles": ["auditor"] }),
+            )
+        }
+        "invite_person" => {
+            let (id, _) = people::invited(client, operation, &[]).await;
+            post(&format!("/api/v1/people/{id}/invite"), json!({}))
+        }
+        "create_role" => post(
+            "/api/v1/roles",
+            json!({ "name": "desk", "scopes": ["scan"] }),
+        ),
+        "change_role" => patch("/api/v1/roles/lead", json!({ "description": "new" })),
+        "accept_invitation" => {
+            let (_, invitation) = people::invited(client, operation, &[]).await;
+            let body = json!({ "invitation": invitation, "password": people::PASSWORD });
+            post("/api/v1/invitations/accept", body)
+        }
+        "create_session" => {
+            people::add(client, operation, &[]).await;
+            let body = json!({ "login": operation, "password": people::PASSWORD });
+            post("/api/v1/session", body)
+        }
+        "end_session" => {
+            let person = people::signed_in(client, operation, &[]).await;
+            person.request("DELETE", "/api/v1/session")
+        }
+        "end_own_session" => {
+            let person = people::signed_in(client, operation, &[]).await;
+            let session = person.get("/api/v1/session").await.expect(200);
+            let id = session["session"]["id"].as_str().unwrap();
+            person.request("DELETE", &format!("/api/v1/sessions/{id}"))
+        }
+        "change_password" => {
+            let person = people::signed_in(client, operation, &[]).await;
+            let body = json!({ "password": people::PASSWORD, "new_password": "another good one" });
+            person
+                .request("POST", "/api/v1/session/password")
+                .json(&body)
+        }
+        "add_second_factor" | "remove_second_factor" => {
+            let person = people::signed_in(client, operation, &[]).await;
+            let path = match operation {
+                "add_second_factor" => "/api/v1/session/second-factor",
+                _ => "/api/v1/session/second-factor/remove",
+            };
+            person
+                .request("POST", path)
+                .json(&json!({ "password": people::PASSWORD }))
+        }
+        "confirm_second_factor" => {
+            let person = people::signed_in(client, operation, &[]).await;
+            let device = Device::add(&person).await;
+            let body = json!({ "code": device.code(app) });
+            person
+                .request("POST", "/api/v1/session/second-factor/confirm")
+                .json(&body)
+        }
         "create_key" => post("/api/v1/keys", new_key),
         "revoke_key" => {
             let made = client.post("/api/v1/keys", new_key).await.expect(201);
@@ -523,8 +590,10 @@ async fn every_operation_that_changes_something_leaves_an_entry() {
             true => json!("public"),
             false => me.clone(),
         };
+        let is_persons = |entry: &Value| entry["actor"].as_str().unwrap().starts_with("per_");
         assert!(
-            new.iter().any(|entry| entry["actor"] == who),
+            new.iter()
+                .any(|entry| entry["actor"] == who || is_persons(entry)),
             "{method} {path} changed something and left no entry of who did: {new:?}"
         );
     }

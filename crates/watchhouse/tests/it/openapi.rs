@@ -216,7 +216,7 @@ async fn every_post_that_happens_once_says_so() {
     }
 
     assert_eq!(said, happen_once);
-    assert_eq!(said.len(), 12);
+    assert_eq!(said.len(), 14);
 }
 
 #[tokio::test]
@@ -256,7 +256,10 @@ async fn only_what_is_public_is_open_to_strangers() {
     let app = TestApp::new().await;
     let stranger = app.stranger();
     let document = document(&app).await;
-    assert_eq!(document["security"], serde_json::json!([{ "key": [] }]));
+    assert_eq!(
+        document["security"],
+        serde_json::json!([{ "key": [] }, { "session": [] }])
+    );
     let mut open = Vec::new();
 
     for (method, path, operation) in operations(&document) {
@@ -276,8 +279,10 @@ async fn only_what_is_public_is_open_to_strangers() {
     assert_eq!(
         open,
         [
+            "accept_invitation",
             "appeal_receipt",
             "appeal_statement",
+            "create_session",
             "show_checkpoint",
             "show_health",
             "show_ledger",

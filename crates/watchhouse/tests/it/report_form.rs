@@ -204,7 +204,7 @@ async fn a_form_of_yesterday_comes_back_with_what_was_typed() {
 async fn one_network_sends_so_many_and_others_are_not_kept_from_it() {
     let app = TestApp::with(|config| {
         config.report_form.per_hour = 2;
-        config.report_form.client_address_header = "x-real-ip".to_owned();
+        config.server.client_address_header = "x-real-ip".to_owned();
     })
     .await;
     let from = async |address: &str| {

@@ -72,7 +72,7 @@ async fn a_report_is_answered_from_its_receipt_to_its_end() {
         "source": "user",
         "organisation": null,
         "is_suspended": false,
-        "key": reported["key"],
+        "caller": reported["caller"],
         "reporter": { "external_id": "reader-7", "name": null, "email": null, "language": "en" },
         "subject": reported["subject"],
         "address": "https://forum.example.org/post-1",

@@ -592,6 +592,6 @@ async fn a_lost_key_is_replaced_by_whoever_has_the_data() {
     let secret = secret.strip_prefix("administrator key: ").unwrap();
     let client = Client::new(server.address, Some(secret.to_owned()));
     let key = client.get("/api/v1/keys/current").await.expect(200);
-    assert_eq!(key["scopes"], serde_json::json!(["admin"]));
+    assert_eq!(key["scopes"], serde_json::json!(["admin", "child-safety"]));
     server.stop().await;
 }

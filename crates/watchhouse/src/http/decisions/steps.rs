@@ -50,17 +50,14 @@ pub async fn second_decision(
     check_reasons(&opinion.reasons)?;
 
     let mut tx = app.store.begin().await?;
-    let mut decision = find(&mut tx, &id).await?;
-    if opinion.agrees && decision.decided_by == caller.key_id {
+    let mut decision = find(&mut tx, &caller, &id).await?;
+    if opinion.agrees && decision.decided_by == caller.id {
         return Err(conflict(
             "second_person_needed",
             "the policy asks for a second person: somebody else has to agree",
         ));
     }
-    if tx
-        .has_decided_before(&decision.case_id, &caller.key_id)
-        .await?
-    {
+    if tx.has_decided_before(&decision.case_id, &caller.id).await? {
         return Err(decided_before());
     }
     let (to, takes_effect_at) = if opinion.agrees {
@@ -69,7 +66,7 @@ pub async fn second_decision(
     } else {
         (DecisionState::Refused, None)
     };
-    let by = &caller.key_id;
+    let by = &caller.id;
     if !tx
         .second_decision(&id, to, by, &opinion.reasons, takes_effect_at)
         .await?
@@ -96,7 +93,7 @@ pub async fn second_decision(
         tx.drop_proposal(&decision.case_id, &id).await?;
         record_opinion(&mut tx, &caller, "decision.refused", &decision, &opinion).await?;
     }
-    finish(&app, tx, &id).await
+    finish(&app, &caller, tx, &id).await
 }
 
 async fn record_opinion(
@@ -152,9 +149,9 @@ pub async fn undo_decision(
     Input { caller, .. }: Input<UndoRequest>,
 ) -> ApiResult<Json<Decision>> {
     let mut tx = app.store.begin().await?;
-    let decision = find(&mut tx, &id).await?;
+    let decision = find(&mut tx, &caller, &id).await?;
     let second = decision.second.as_ref().map(|second| &second.by);
-    if decision.decided_by != caller.key_id && second != Some(&caller.key_id) {
+    if decision.decided_by != caller.id && second != Some(&caller.id) {
         return Err(conflict(
             "decided_by_another",
             format!(
@@ -177,7 +174,7 @@ pub async fn undo_decision(
     let case = tx.case(&decision.case_id).await?;
     let case = case.ok_or_else(|| not_found("case", &decision.case_id))?;
     let lease = std::time::Duration::from_secs(app.config.cases.lease_seconds);
-    let merged_into = tx.reopen_case(&case, &caller.key_id, lease).await?;
+    let merged_into = tx.reopen_case(&case, &caller.id, lease).await?;
     let details = json!({
         "decision": id.as_str(),
         "case": case.id.as_str(),
@@ -185,7 +182,7 @@ pub async fn undo_decision(
     });
     tx.record(&caller.actor(), "decision.undone", details)
         .await?;
-    finish(&app, tx, &id).await
+    finish(&app, &caller, tx, &id).await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -228,7 +225,7 @@ pub async fn create_reversal(
     if let Some(answer) = once.replayed(&mut tx).await? {
         return Ok(answer);
     }
-    let original = find(&mut tx, &id).await?;
+    let original = find(&mut tx, &caller, &id).await?;
     if original.outcome == Outcome::NoViolation {
         return Err(conflict(
             "nothing_to_reverse",
@@ -254,13 +251,27 @@ pub async fn create_reversal(
     Ok(answer)
 }
 
-async fn find(tx: &mut Tx, id: &DecisionId) -> ApiResult<store::decisions::Decision> {
+/// The decision, if its case is within the caller's reach.
+async fn find(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &DecisionId,
+) -> ApiResult<store::decisions::Decision> {
     let decision = tx.decision(id).await?;
-    decision.ok_or_else(|| not_found("decision", id))
+    let decision = decision.ok_or_else(|| not_found("decision", id))?;
+    caller
+        .require_case(tx, Scope::CasesDecide, &decision.case_id)
+        .await?;
+    Ok(decision)
 }
 
-async fn finish(app: &App, mut tx: Tx, id: &DecisionId) -> ApiResult<Json<Decision>> {
-    let decision = find(&mut tx, id).await?;
+async fn finish(
+    app: &App,
+    caller: &Caller,
+    mut tx: Tx,
+    id: &DecisionId,
+) -> ApiResult<Json<Decision>> {
+    let decision = find(&mut tx, caller, id).await?;
     let decision = Decision::read(&mut tx, decision).await?;
     tx.commit().await?;
     app.wake();

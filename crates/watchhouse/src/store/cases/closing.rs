@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::later;
-use crate::id::{CaseId, DecisionId, KeyId};
+use crate::id::{CallerId, CaseId, DecisionId};
 use crate::store::cases::Case;
 use crate::store::db::args;
 use crate::store::{Result, Tx};
@@ -45,7 +45,7 @@ const MOVES: [&str; 5] = [
 impl Tx {
     /// Closes a case that `by` has at this moment and that nothing has joined since `version`. Of two
     /// who try at once, one gets true.
-    pub async fn close_case(&mut self, id: &CaseId, by: &KeyId, version: u32) -> Result<bool> {
+    pub async fn close_case(&mut self, id: &CaseId, by: &CallerId, version: u32) -> Result<bool> {
         let now = self.now;
         Ok(self.execute(DECIDE, args![id, by, now, version]).await? == 1)
     }
@@ -54,7 +54,7 @@ impl Tx {
     pub async fn propose_on_case(
         &mut self,
         id: &CaseId,
-        by: &KeyId,
+        by: &CallerId,
         version: u32,
         proposal: &DecisionId,
     ) -> Result<bool> {
@@ -88,7 +88,7 @@ impl Tx {
     pub async fn reopen_case(
         &mut self,
         case: &Case,
-        by: &KeyId,
+        by: &CallerId,
         lease: Duration,
     ) -> Result<Option<CaseId>> {
         let now = self.now;
