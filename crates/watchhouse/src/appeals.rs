@@ -70,6 +70,8 @@ pub async fn receive(
         });
         tx.record(&Actor::System, "case.opened", details).await?;
     }
+    // Who may not see what was decided may not see the appeal.
+    tx.add_case_categories_of(&first.id, &case.id).await?;
     let due_at = later(tx.now, settings.answer_within());
     if tx.hasten_case(&case.id, due_at).await? {
         let shares = &app.config.reports.escalate_at_percent;

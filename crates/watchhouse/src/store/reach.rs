@@ -57,6 +57,10 @@ const COUNT_BEYOND: &str = "
 const LABEL: &str = "
     INSERT INTO case_categories (case_id, category) VALUES ($1, $2)
     ON CONFLICT (case_id, category) DO NOTHING";
+const LABEL_LIKE: &str = "
+    INSERT INTO case_categories (case_id, category)
+    SELECT CAST($2 AS TEXT), category FROM case_categories WHERE case_id = $1
+    ON CONFLICT (case_id, category) DO NOTHING";
 
 impl Tx {
     /// Whether a case is within reach.
@@ -74,6 +78,12 @@ impl Tx {
     /// Says that a case is about this, too.
     pub async fn label_case(&mut self, case: &CaseId, category: &str) -> Result<()> {
         self.execute(LABEL, args![case, category]).await?;
+        Ok(())
+    }
+
+    /// Says that the case `to` is about all that the case `from` is.
+    pub async fn add_case_categories_of(&mut self, from: &CaseId, to: &CaseId) -> Result<()> {
+        self.execute(LABEL_LIKE, args![from, to]).await?;
         Ok(())
     }
 }

@@ -513,7 +513,11 @@ async fn a_job_that_runs_twice_at_once_records_one_attempt() {
     let app = TestApp::new().await;
     let admin = app.admin();
     let receiver = Receiver::start().await;
-    receiver.answer_with((0..3).map(|_| Reply::Status(500)));
+    receiver.answer_with([
+        Reply::Status(500),
+        Reply::OnceCalled(3, 500),
+        Reply::OnceCalled(3, 500),
+    ]);
     endpoint(&admin, &receiver, &["case.opened"]).await;
     open_case(&app, "post-1").await;
     receiver.wait_for(1).await;

@@ -127,17 +127,17 @@ async fn every_call_needs_its_scope_and_no_other() {
         POST /api/v1/organisations: organisations:write
         GET /api/v1/organisations/{id}: organisations:read
         PATCH /api/v1/organisations/{id}: organisations:write
+        GET /api/v1/people: people:read
+        POST /api/v1/people: people:write
+        GET /api/v1/people/{id}: people:read
+        PATCH /api/v1/people/{id}: people:write
+        POST /api/v1/people/{id}/invite: people:write
         GET /api/v1/policies: policies:read
         POST /api/v1/policies: policies:write
         GET /api/v1/policies/{id}: policies:read
         PATCH /api/v1/policies/{id}: policies:write
         GET /api/v1/policies/{id}/versions: policies:read
         POST /api/v1/policies/{id}/versions: policies:write
-        GET /api/v1/people: people:read
-        POST /api/v1/people: people:write
-        GET /api/v1/people/{id}: people:read
-        PATCH /api/v1/people/{id}: people:write
-        POST /api/v1/people/{id}/invite: people:write
         GET /api/v1/receipts/{token}: everybody
         POST /api/v1/receipts/{token}/appeal: everybody
         GET /api/v1/reports: reports:read
@@ -148,8 +148,6 @@ async fn every_call_needs_its_scope_and_no_other() {
         GET /api/v1/roles/{name}: people:read
         PATCH /api/v1/roles/{name}: people:write
         POST /api/v1/scan: scan
-        GET /api/v1/statements/{token}: everybody
-        POST /api/v1/statements/{token}/appeal: everybody
         DELETE /api/v1/session: people alone
         GET /api/v1/session: people alone
         POST /api/v1/session: everybody
@@ -159,6 +157,8 @@ async fn every_call_needs_its_scope_and_no_other() {
         POST /api/v1/session/second-factor/remove: people alone
         GET /api/v1/sessions: people alone
         DELETE /api/v1/sessions/{id}: people alone
+        GET /api/v1/statements/{token}: everybody
+        POST /api/v1/statements/{token}/appeal: everybody
         GET /api/v1/webhook-endpoints: webhooks:read
         POST /api/v1/webhook-endpoints: webhooks:write
         DELETE /api/v1/webhook-endpoints/{id}: webhooks:write

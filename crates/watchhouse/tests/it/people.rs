@@ -203,6 +203,7 @@ async fn a_role_that_is_taken_away_is_gone_at_once() {
         "items:read",
         "cases:read",
         "cases:decide",
+        "policies:read",
         "actions:read",
         "reports:read",
     ];

@@ -19,6 +19,8 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub enum Reply {
     Status(u16),
+    /// A status, once so many calls have come: so that two are under way at once.
+    OnceCalled(usize, u16),
     RetryAfter(u16, u32),
     RedirectTo(String),
     Body(u16, Vec<u8>),
@@ -117,6 +119,12 @@ async fn receive(State(state): State<Arc<Inner>>, headers: HeaderMap, body: Byte
     match reply {
         None => StatusCode::NO_CONTENT.into_response(),
         Some(Reply::Status(status)) => StatusCode::from_u16(status).unwrap().into_response(),
+        Some(Reply::OnceCalled(n_calls, status)) => {
+            while state.received.lock().unwrap().len() < n_calls {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            StatusCode::from_u16(status).unwrap().into_response()
+        }
         Some(Reply::RetryAfter(status, seconds)) => {
             let status = StatusCode::from_u16(status).unwrap();
             (status, [("retry-after", seconds.to_string())]).into_response()

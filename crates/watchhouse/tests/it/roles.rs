@@ -1,6 +1,7 @@
 //! Roles: what they let people do, and with which cases.
 
 use serde_json::{Value, json};
+use watchhouse::id::{Name as _, StatementId};
 
 use crate::app::TestApp;
 use crate::client::{Answer, Client};
@@ -131,7 +132,7 @@ async fn what_joins_a_case_can_put_it_out_of_reach() {
     let answer = reviewer.get(&format!("/api/v1/cases/{case}")).await;
     answer.expect_problem(403, "case_out_of_reach");
     let decision =
-        json!({ "case_version": 2, "policy": "p", "outcome": "violation", "reasons": "r" });
+        json!({ "case_version": 2, "policy": "p", "outcome": "no_violation", "reasons": "r" });
     let answer = reviewer.decide(&case, decision).await;
     answer.expect_problem(403, "case_out_of_reach");
     // Whoever has it may still give it back.
@@ -145,8 +146,8 @@ async fn a_decision_is_within_the_reach_of_its_case() {
     let admin = app.admin();
     let case = reported(&admin, "a", "protection_of_minors").await;
     admin.claim(&case).await.expect(200);
-    let decision =
-        json!({ "case_version": 1, "policy": "p", "outcome": "violation", "reasons": "r" });
+    let decision = json!({ "case_version": 1, "policy": "p", "outcome": "violation", "facts": "f",
+        "reasons": "r", "actions": [{ "kind": "remove" }] });
     let decision = text(&admin.decide(&case, decision).await.expect(201), "id");
     let path = format!("/api/v1/decisions/{decision}");
     let auditor = signed_in(&admin, "auditor", &["auditor"]).await;
@@ -158,6 +159,33 @@ async fn a_decision_is_within_the_reach_of_its_case() {
     assert_eq!(ids(&auditor.get("/api/v1/decisions").await), [""; 0]);
     senior.get(&path).await.expect(200);
     assert_eq!(ids(&senior.get("/api/v1/decisions").await), [decision]);
+
+    // So is all that follows on it.
+    let reviewer = signed_in(&admin, "reviewer", &["reviewer"]).await;
+    let statements = reviewer.get(&format!("{path}/statements")).await;
+    statements.expect_problem(403, "case_out_of_reach");
+    let reasons = json!({ "reasons": "r" });
+    let reversal = reviewer.post(&format!("{path}/reversal"), reasons).await;
+    reversal.expect_problem(403, "case_out_of_reach");
+    let undo = reviewer.post(&format!("{path}/undo"), json!({})).await;
+    undo.expect_problem(403, "case_out_of_reach");
+    let agrees = json!({ "agrees": true, "reasons": "r" });
+    let second = reviewer.post(&format!("{path}/second"), agrees).await;
+    second.expect_problem(403, "case_out_of_reach");
+    let statements = senior.get(&format!("{path}/statements")).await.expect(200);
+    let statement = StatementId::from_text(text(&statements[0], "id"));
+    let address = app.app.receipts.statement_address("/api/v1", &statement);
+    let appeal = json!({ "explanation": "it is my own" });
+    let appeal = app
+        .stranger()
+        .post(&format!("{address}/appeal"), appeal)
+        .await;
+    let appeal = format!("/api/v1/appeals/{}", text(&appeal.expect(201), "id"));
+    // The case that an appeal opens is of what its decision is of.
+    senior.get(&appeal).await.expect(200);
+    let answer = reviewer.get(&appeal).await;
+    answer.expect_problem(403, "case_out_of_reach");
+    assert_eq!(ids(&reviewer.get("/api/v1/appeals").await), [""; 0]);
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ impl Tx {
         for sql in MOVES {
             self.execute(sql, args![&from.id, into]).await?;
         }
+        self.add_case_categories_of(&from.id, into).await?;
         self.execute(MERGE, args![&from.id, into, now]).await?;
         self.execute(TAKE_IN, args![into, from.priority, from.due_at, now])
             .await?;
