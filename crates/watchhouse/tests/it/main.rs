@@ -42,6 +42,7 @@ mod ledger_format;
 mod lookup;
 mod make;
 mod matcher;
+mod no_silent_end;
 mod openapi;
 mod operations;
 mod pack;
