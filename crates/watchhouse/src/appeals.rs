@@ -15,7 +15,7 @@ use crate::outbox::{self, Event, subject_json};
 use crate::store::actions::Action;
 use crate::store::appeals::{Answer, Appeal, AppealOutcome, Appellant};
 use crate::store::cases::Case;
-use crate::store::decisions::{Decision, DecisionState, Outcome};
+use crate::store::decisions::{Decision, DecisionState};
 use crate::store::ledger::Actor;
 use crate::store::{Result, Tx};
 
@@ -180,12 +180,11 @@ fn outcome(
     let eases = requested
         .iter()
         .any(|action| ["restore", "enable_account"].contains(&action.kind.as_str()));
-    match (by, original.outcome, decision.outcome) {
-        (Appellant::Account(_), Outcome::Violation, Outcome::NoViolation)
-        | (Appellant::Reporter(_), Outcome::NoViolation, Outcome::Violation) => {
-            AppealOutcome::Reversed
-        }
-        (Appellant::Account(_), _, _) if eases => AppealOutcome::PartlyReversed,
+    if original.outcome != decision.outcome || original.reversed_by.is_some() {
+        return AppealOutcome::Reversed;
+    }
+    match by {
+        Appellant::Account(_) if eases => AppealOutcome::PartlyReversed,
         _ => AppealOutcome::Upheld,
     }
 }

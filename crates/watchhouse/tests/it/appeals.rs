@@ -273,6 +273,25 @@ async fn what_was_taken_back_is_not_appealed() {
 }
 
 #[tokio::test]
+async fn what_is_taken_back_while_it_is_appealed_is_not_said_to_stay() {
+    let decided = removed().await;
+    decided.appeal().await;
+    let id = decided.decision["id"].as_str().unwrap();
+    let path = format!("/api/v1/decisions/{id}/reversal");
+    let reversal = json!({ "reasons": "a mistake" });
+    decided.second.post(&path, reversal).await.expect(201);
+    let case = decided.case().await;
+    decided.second.claim(&case).await.expect(200);
+
+    let again = violation(1, &[]);
+    decided.second.decide(&case, again).await.expect(201);
+
+    decided.app.settle().await;
+    let answered = told(&decided.receiver, "appeal.answered");
+    assert_eq!(answered[0]["appeal"]["outcome"], "reversed");
+}
+
+#[tokio::test]
 async fn who_reported_may_object_to_what_became_of_it() {
     let decided = removed().await;
     let report = json!({ "item": { "id": "post-9", "account": "bob", "surface": "public" },

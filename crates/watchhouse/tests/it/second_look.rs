@@ -195,6 +195,7 @@ async fn an_undone_case_goes_into_the_one_that_was_opened_meanwhile() {
     let case = reported["case"].as_str().unwrap();
     admin.claim(case).await.expect(200);
     let decision = admin.decide(case, removal("known-media")).await.expect(201);
+    app.advance(Duration::from_secs(5));
     let second = admin.post("/api/v1/reports", report).await.expect(201);
     assert_ne!(second["case"], reported["case"]);
 
@@ -203,6 +204,8 @@ async fn an_undone_case_goes_into_the_one_that_was_opened_meanwhile() {
         .await
         .expect(200);
 
+    let into = show(&admin, "cases", &second["case"]).await;
+    assert_eq!(into["due_at"], reported["due_at"]);
     let merged = show(&admin, "cases", &reported["case"]).await;
     assert_eq!(merged["merged_into"], second["case"]);
     assert_eq!(merged["report_count"], 0);

@@ -15,6 +15,7 @@ use crate::decisions;
 use crate::http::error::{ApiError, ApiResult, conflict, invalid, not_found};
 use crate::http::extract::{Creation, Input, Path, Scoped};
 use crate::id::{CaseId, DecisionId, Name as _};
+use crate::jobs::escalate_case::EscalateCase;
 use crate::store;
 use crate::store::Tx;
 use crate::store::decisions::{DecisionState, Outcome};
@@ -175,6 +176,12 @@ pub async fn undo_decision(
     let case = case.ok_or_else(|| not_found("case", &decision.case_id))?;
     let lease = std::time::Duration::from_secs(app.config.cases.lease_seconds);
     let merged_into = tx.reopen_case(&case, &caller.id, lease).await?;
+    if let (Some(into), Some(due_at)) = (&merged_into, case.due_at)
+        && tx.hasten_case(into, due_at).await?
+    {
+        let shares = &app.config.reports.escalate_at_percent;
+        EscalateCase::enqueue(&mut tx, into, due_at, shares).await?;
+    }
     let details = json!({
         "decision": id.as_str(),
         "case": case.id.as_str(),

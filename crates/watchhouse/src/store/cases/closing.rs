@@ -28,10 +28,8 @@ const REOPEN: &str = "
      WHERE id = $1 AND state = 'decided'";
 const MERGE: &str = "UPDATE cases SET merged_into = $2, changed_at = $3 WHERE id = $1";
 const TAKE_IN: &str = "
-    UPDATE cases SET version = version + 1, changed_at = $4,
-                     priority = CASE WHEN priority < $2 THEN $2 ELSE priority END,
-                     due_at = CASE WHEN due_at IS NULL OR due_at > $3 THEN COALESCE($3, due_at)
-                                   ELSE due_at END
+    UPDATE cases SET version = version + 1, changed_at = $3,
+                     priority = CASE WHEN priority < $2 THEN $2 ELSE priority END
      WHERE id = $1";
 /// What belongs to a case and goes where it goes.
 const MOVES: [&str; 5] = [
@@ -84,7 +82,8 @@ impl Tx {
     }
 
     /// Opens a case again whose decision was undone, claimed by whoever undid it. Where another case on
-    /// the subject was opened meanwhile, that one takes in all that this one had, and is returned.
+    /// the subject was opened meanwhile, that one takes in all that this one had, and is returned; its
+    /// deadline is for the caller to hasten.
     pub async fn reopen_case(
         &mut self,
         case: &Case,
@@ -108,7 +107,7 @@ impl Tx {
         }
         self.add_case_categories_of(&from.id, into).await?;
         self.execute(MERGE, args![&from.id, into, now]).await?;
-        self.execute(TAKE_IN, args![into, from.priority, from.due_at, now])
+        self.execute(TAKE_IN, args![into, from.priority, now])
             .await?;
         Ok(())
     }
